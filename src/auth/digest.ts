@@ -1,0 +1,24 @@
+/** The digests that callers sign. Runs on the fronts and in the command line. */
+import { keccak_256 } from '@noble/hashes/sha3.js';
+
+/**
+ * EIP-191 `personal_sign` digest of an ASCII message.
+ * @returns 32 bytes
+ */
+export function personalDigest(message: string): Uint8Array {
+  return keccak_256(Buffer.from(`\x19Ethereum Signed Message:\n${message.length}${message}`, 'latin1'));
+}
+
+/** What a caller signs in the legacy scheme: lower-case hex SHA-256 of the raw body, timestamp, nonce. */
+export function legacyMessage(bodySha256Hex: string, timestamp: string, nonce: string): string {
+  return `${bodySha256Hex}.${timestamp}.${nonce}`;
+}
+
+/**
+ * The address of a public key.
+ * @param publicKey 65 bytes, uncompressed
+ * @returns 20 bytes
+ */
+export function publicKeyAddress(publicKey: Uint8Array): Uint8Array {
+  return keccak_256(publicKey.subarray(1)).subarray(12);
+}

@@ -1,0 +1,86 @@
+/**
+ * Receives a request body: hashed while it arrives, kept in one buffer, never more than the limit. Bytes over
+ * the limit are counted and dropped; the refusal waits a moment for the client to finish sending, because a
+ * connection closed on unread bytes takes the answer with it. Runs on the fronts.
+ */
+
+import type { HttpResponse } from 'uWebSockets.js';
+import { createHash, hash } from 'node:crypto';
+
+export interface ReceivedBody {
+  readonly bytes: Buffer;
+  /** Lower-case hex of the SHA-256 of `bytes`. */
+  readonly sha256Hex: string;
+}
+
+export interface BodyReaderOptions {
+  readonly limitBytes: number;
+  readonly contentLength: number | undefined;
+  readonly onBody: (body: ReceivedBody) => void;
+  /** `drained`: the client has sent everything, so the connection can live on. */
+  readonly onTooLarge: (drained: boolean) => void;
+}
+
+export const emptyBody: ReceivedBody = {
+  bytes: Buffer.alloc(0),
+  sha256Hex: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+};
+
+/** How long a client that exceeded the limit may go on sending before it is answered and cut off. */
+const lingerMs = 1_000;
+/** Buffers start at this size when the whole body did not come at once, and double. */
+const firstBufferBytes = 64 * 1_024;
+
+/** Must be called in the same tick as the request, or uWS has dropped the first bytes. */
+export function readBody(response: HttpResponse, options: BodyReaderOptions): void {
+  const { limitBytes, contentLength, onBody, onTooLarge } = options;
+  let buffer: Buffer | undefined;
+  let received = 0;
+  let digest: ReturnType<typeof createHash> | undefined;
+  let linger: NodeJS.Timeout | undefined;
+  let settled = false;
+
+  const refuse = (drained: boolean): void => {
+    if (settled) return;
+    settled = true;
+    clearTimeout(linger);
+    onTooLarge(drained);
+  };
+
+  response.onData((chunk, isLast) => {
+    if (settled) return;
+    const size = chunk.byteLength;
+    received += size;
+    if (received > limitBytes) {
+      buffer = undefined;
+      linger ??= setTimeout(refuse, lingerMs, false);
+      if (isLast || received > 2 * limitBytes) refuse(isLast);
+      return;
+    }
+    if (isLast && buffer === undefined) {
+      settled = true;
+      // uWS takes its memory back after the callback, so this copy is the one that is kept.
+      const bytes = Buffer.from(new Uint8Array(chunk));
+      onBody(size === 0 ? emptyBody : { bytes, sha256Hex: hash('sha256', bytes, 'hex') });
+      return;
+    }
+    const view = new Uint8Array(chunk);
+    buffer = withRoom(buffer, received - size, size, contentLength ?? limitBytes);
+    buffer.set(view, received - size);
+    digest ??= createHash('sha256');
+    digest.update(view);
+    if (isLast) {
+      settled = true;
+      onBody({ bytes: buffer.subarray(0, received), sha256Hex: digest.digest('hex') });
+    }
+  });
+}
+
+/** `buffer` or a larger copy of its first `used` bytes, with room for `extra` more. */
+function withRoom(buffer: Buffer | undefined, used: number, extra: number, expected: number): Buffer {
+  if (buffer !== undefined && used + extra <= buffer.length) return buffer;
+  const wanted = Math.max(used + extra, Math.min(expected, Math.max(firstBufferBytes, 2 * used)));
+  const larger = Buffer.allocUnsafeSlow(wanted);
+  if (buffer !== undefined) buffer.copy(larger, 0, 0, used);
+  return larger;
+}

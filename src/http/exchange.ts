@@ -1,0 +1,290 @@
+/**
+ * One request and its response on a front: the head that was read, the body when it is asked for, and exactly
+ * one answer, whole, streamed or cut. Wraps uWS, whose response object must not be touched after it ended or
+ * was aborted. Runs on the fronts.
+ */
+import type { HttpResponse } from 'uWebSockets.js';
+import { NodeError, toNodeError } from '../errors/nodeError.js';
+import { requestIdFrom } from '../lib/requestId.js';
+import type { Phase } from '../logger/logger.js';
+import { emptyBody, type ReceivedBody, readBody } from './bodyReader.js';
+import { type ErrorFormat, errorBody } from './errorBody.js';
+import type { RequestHead } from './requestHead.js';
+import { statusLine } from './statusLine.js';
+
+/** How an exchange ended: answered in full, left by the client, or cut by us after the first byte. */
+export type ExchangeEnd = 'complete' | 'client_closed' | 'cut';
+
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
+/** uWS closes an idle connection after about 10 s; clients that know a little less never hit the race. */
+const keepAlive = 'timeout=8';
+/** A refused body up to this many times the limit is swallowed, so that the connection survives the refusal. */
+const swallowFactor = 4;
+
+export interface ExchangeOptions {
+  readonly maxBodyBytes: number;
+  /** Called with what a handler threw, after the caller was answered. */
+  readonly onFault: (thrown: unknown, x: Exchange) => void;
+}
+
+export class Exchange {
+  readonly head: RequestHead;
+  readonly id: string;
+  readonly startedAtMs = performance.now();
+  /** The route's pattern, a closed set: the metric label `endpoint`. */
+  endpoint = '*';
+  errorFormat: ErrorFormat = 'plain';
+  phase: Phase = 'receive';
+  /** Who signed, lower-case `0x` text; for the log. */
+  caller: string | undefined;
+  body: ReceivedBody = emptyBody;
+  /** The part of the path that the route's `*` stood for. */
+  rest = '';
+  /** Status sent; 0 before the first byte of the answer. */
+  status = 0;
+  /** The code of the error that was answered or that cut the stream. */
+  errorCode: string | undefined;
+  /** When the first byte of the body left, as `performance.now()`; 0 before. */
+  firstByteAtMs = 0;
+  /** Body bytes handed to the socket. */
+  sentBytes = 0;
+
+  readonly #response: HttpResponse;
+  readonly #maxBodyBytes: number;
+  readonly #onFault: ExchangeOptions['onFault'];
+  readonly #onEnd: ((end: ExchangeEnd) => void)[] = [];
+  #end: ExchangeEnd | undefined;
+  /** `undefined` while nothing is sent; the announced length, or `null` for a chunked body. */
+  #bodyLength: number | null | undefined;
+  #onDrain: (() => void) | undefined;
+  /** What `tryEnd` did not take, and where in the body it begins. Only with an announced length. */
+  #pending: Buffer | undefined;
+  #pendingOffset = 0;
+  #chunk: Buffer | string = '';
+  #accepted = true;
+
+  constructor(response: HttpResponse, head: RequestHead, options: ExchangeOptions) {
+    this.#response = response;
+    this.head = head;
+    this.#maxBodyBytes = options.maxBodyBytes;
+    this.#onFault = options.onFault;
+    this.id = requestIdFrom(head.headers.get('x-request-id'));
+    response.onAborted(() => this.#finish('client_closed'));
+  }
+
+  /** `undefined` while the exchange is open. */
+  get end(): ExchangeEnd | undefined {
+    return this.#end;
+  }
+
+  get isOpen(): boolean {
+    return this.#end === undefined;
+  }
+
+  /** True once a status was sent, so that an error can only cut. */
+  get isStarted(): boolean {
+    return this.status !== 0;
+  }
+
+  /** Called once, when the exchange ends in whatever way; at once if it has. */
+  onEnd(listener: (end: ExchangeEnd) => void): void {
+    if (this.#end === undefined) this.#onEnd.push(listener);
+    else listener(this.#end);
+  }
+
+  /**
+   * Runs one step of the request's handling, unless the exchange has ended. What it throws ends this exchange
+   * only, never the front. Every continuation from another tick goes through here.
+   */
+  attempt(step: () => void): void {
+    if (!this.isOpen) return;
+    try {
+      step();
+    } catch (thrown) {
+      this.fail(toNodeError(thrown));
+      this.#onFault(thrown, this);
+    }
+  }
+
+  /**
+   * Receives the body, then calls `next`. Must be called in the tick of the request. A body over the limit is
+   * refused here and `next` is not called.
+   */
+  receiveBody(next: () => void): void {
+    if (!this.head.hasBody) {
+      next();
+      return;
+    }
+    readBody(this.#response, {
+      limitBytes: this.#maxBodyBytes,
+      contentLength: this.head.contentLength,
+      onBody: (body) => {
+        this.body = body;
+        this.attempt(next);
+      },
+      onTooLarge: (drained) => this.#fail(new NodeError('body_too_large'), !drained),
+    });
+  }
+
+  /** Sends a whole answer. */
+  respond(status: number, contentType: string, body: string | Buffer, headers: HeaderList = []): void {
+    this.#respond(status, contentType, body, headers, false);
+  }
+
+  respondJson(status: number, value: unknown): void {
+    this.respond(status, 'application/json', JSON.stringify(value));
+  }
+
+  /** Answers with an error, or cuts the connection when the answer has begun. */
+  fail(error: NodeError): void {
+    const { contentLength = 0 } = this.head;
+    this.#fail(error, contentLength > swallowFactor * this.#maxBodyBytes);
+  }
+
+  /** Answers 400 and closes: what follows on this connection may not be what it looks like. */
+  refuseFraming(message: string): void {
+    this.#fail(new NodeError('invalid_request', { message }), true);
+  }
+
+  /** Begins a streamed answer; `bodyLength` is `null` when it is not known. */
+  start(status: number, headers: HeaderList, bodyLength: number | null): void {
+    if (!this.isOpen) return;
+    this.status = status;
+    this.#bodyLength = bodyLength;
+    this.#response.cork(() => this.#writeHead(status, headers));
+    if (bodyLength === 0) this.finish();
+  }
+
+  /**
+   * Sends one piece. False means that the client reads more slowly than it is sent to: the piece was taken all
+   * the same; wait for `onDrain` before the next.
+   */
+  write(chunk: Buffer | string): boolean {
+    if (!this.isOpen) return true;
+    if (this.firstByteAtMs === 0) this.firstByteAtMs = performance.now();
+    this.sentBytes += chunk.length;
+    if (this.#bodyLength !== null) return this.#writeCounted(chunk as Buffer);
+    this.#chunk = chunk;
+    this.#response.cork(this.#writeChunk);
+    if (!this.#accepted) this.#watchWritable();
+    return this.#accepted;
+  }
+
+  /** Called when the socket takes bytes again after a `write` that returned false. */
+  set onDrain(listener: () => void) {
+    this.#onDrain = listener;
+  }
+
+  /** Ends a streamed answer. With an announced length the last `write` has ended it already. */
+  finish(): void {
+    if (!this.isOpen || this.#pending !== undefined) return;
+    this.#response.cork(() => {
+      if (this.#bodyLength === 0) this.#response.endWithoutBody(0);
+      else this.#response.end();
+    });
+    this.#finish('complete');
+  }
+
+  /** Breaks a streamed answer off, so that no client can take it for complete. */
+  cut(): void {
+    if (!this.isOpen) return;
+    // Not `end(…, true)`: after a chunked body uWS writes its "Connection: close" into the body.
+    this.#response.close();
+    this.#finish('cut');
+  }
+
+  readonly #writeChunk = (): void => {
+    this.#accepted = this.#response.write(this.#chunk);
+  };
+
+  #writeCounted(chunk: Buffer): boolean {
+    if (this.#pending !== undefined) {
+      this.#pending = Buffer.concat([this.#pending, chunk]);
+      return false;
+    }
+    this.#pendingOffset = this.#response.getWriteOffset();
+    return this.#tryEnd(chunk);
+  }
+
+  #tryEnd(chunk: Buffer): boolean {
+    let accepted = true;
+    let isDone = false;
+    this.#response.cork(() => {
+      [accepted, isDone] = this.#response.tryEnd(chunk, this.#bodyLength as number);
+    });
+    if (isDone) {
+      this.#pending = undefined;
+      this.#finish('complete');
+      return true;
+    }
+    this.#pending = accepted ? undefined : chunk;
+    if (!accepted) this.#watchWritable();
+    return accepted;
+  }
+
+  #isWatching = false;
+
+  #watchWritable(): void {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    this.#response.onWritable((offset) => {
+      if (!this.isOpen) return true;
+      const pending = this.#pending;
+      if (pending !== undefined) {
+        const rest = pending.subarray(offset - this.#pendingOffset);
+        this.#pendingOffset = offset;
+        this.#pending = undefined;
+        if (!this.#tryEnd(rest)) return false;
+      }
+      if (this.isOpen) this.#onDrain?.();
+      return true;
+    });
+  }
+
+  #fail(error: NodeError, close: boolean): void {
+    if (!this.isOpen) return;
+    this.errorCode = error.code;
+    if (this.isStarted) {
+      this.cut();
+      return;
+    }
+    const { status, retryAfterS } = error.entry;
+    const seconds = error.meta['retryAfterS'] ?? retryAfterS;
+    const headers: HeaderList = seconds === undefined ? [] : [['retry-after', String(seconds)]];
+    this.#respond(status || 500, 'application/json', errorBody(error, this.errorFormat), headers, close);
+  }
+
+  #respond(
+    status: number,
+    contentType: string,
+    body: string | Buffer,
+    headers: HeaderList,
+    close: boolean,
+  ): void {
+    if (!this.isOpen) return;
+    this.status = status;
+    this.firstByteAtMs = performance.now();
+    this.sentBytes = body.length;
+    this.#response.cork(() => {
+      this.#writeHead(status, [['content-type', contentType], ...headers]);
+      if (this.head.method === 'HEAD') this.#response.endWithoutBody(Buffer.byteLength(body), close);
+      else this.#response.end(body, close);
+    });
+    this.#finish('complete');
+  }
+
+  #writeHead(status: number, headers: HeaderList): void {
+    this.#response.writeStatus(statusLine(status));
+    for (const [name, value] of headers) this.#response.writeHeader(name, value);
+    this.#response.writeHeader('x-request-id', this.id);
+    this.#response.writeHeader('keep-alive', keepAlive);
+  }
+
+  #finish(end: ExchangeEnd): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    for (const listener of this.#onEnd) listener(end);
+    this.#onEnd.length = 0;
+  }
+}

@@ -1,0 +1,280 @@
+/**
+ * Finds the string value of one top-level member of a JSON object in bytes that may come in pieces, without
+ * parsing or copying the rest. Checks what it passes over as far as it must to be sure of the top level: one
+ * object, strings closed, brackets paired, members of the form `"key": value`. Runs on the fronts.
+ *
+ * Inside strings, which are most of a chat request, it leaps from quote to quote with `indexOf`.
+ */
+
+export interface MemberValue {
+  /** Offset in this piece of the opening quote; negative when that came in an earlier piece. */
+  readonly start: number;
+  /** Offset in this piece behind the closing quote. */
+  readonly end: number;
+  /** The value, unescaped. */
+  readonly text: string;
+}
+
+/** Where the scanner stands in the top-level object. */
+type Place = 'start' | 'first-key' | 'key' | 'colon' | 'value' | 'after-value' | 'end' | 'broken';
+
+const maxDepth = 1_000;
+/** Longest value kept: model names are short, and a backend must not fill the memory with one. */
+const maxValueBytes = 64 * 1_024;
+/** A key longer than the wanted one with every character escaped as `\uXXXX` cannot be it. */
+const escapeFactor = 6;
+
+const quote = 0x22;
+const backslash = 0x5c;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+const colon = 0x3a;
+const comma = 0x2c;
+
+const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+/** What a number, `true`, `false` or `null` is made of. */
+const isScalarByte = (byte: number): boolean =>
+  (byte >= 0x30 && byte <= 0x39) ||
+  (byte >= 0x61 && byte <= 0x7a) ||
+  byte === 0x2d ||
+  byte === 0x2b ||
+  byte === 0x2e ||
+  byte === 0x45;
+const scalarForm = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
+const maxScalarBytes = 1_024;
+
+const nothing: readonly MemberValue[] = [];
+
+export class TopLevelMember {
+  /** Offset of the object's opening brace, counted over all pieces. */
+  objectStart = 0;
+  /** True when the object has no member. */
+  isEmpty = true;
+  /** How often the wanted key came with a value that is not a string. */
+  otherValues = 0;
+
+  readonly #key: string;
+  readonly #maxKeyBytes: number;
+  #place: Place = 'start';
+  #passed = 0;
+  /** Brackets open below the top level, the closing byte of each. */
+  readonly #closers: number[] = [];
+  #inString = false;
+  #escaped = false;
+  /** Raw bytes between the quotes of a top-level key or of the wanted value; `undefined`: not kept. */
+  #kept: number[] | undefined;
+  #isWanted = false;
+  #scalar = '';
+  #valueStart = 0;
+  /** The next backslash of this piece, remembered so that each byte is searched once. */
+  #escapeAt = -1;
+
+  constructor(key: string) {
+    this.#key = key;
+    this.#maxKeyBytes = key.length * escapeFactor;
+  }
+
+  /** The object was closed and nothing but white space followed. */
+  get isComplete(): boolean {
+    return this.#place === 'end';
+  }
+
+  get isBroken(): boolean {
+    return this.#place === 'broken';
+  }
+
+  /** Offset in the last piece from which on bytes belong to an unfinished wanted value; `undefined` when none do. */
+  get unfinishedFrom(): number | undefined {
+    return this.#inString && this.#isWanted && this.#place === 'value'
+      ? Math.max(0, this.#valueStart)
+      : undefined;
+  }
+
+  /** Reads the next piece and returns the wanted values that ended in it. */
+  scan(piece: Buffer): readonly MemberValue[] {
+    let found: MemberValue[] | undefined;
+    let at = 0;
+    this.#escapeAt = -1;
+    while (at < piece.length && this.#place !== 'broken') {
+      if (this.#inString) {
+        at = this.#scanString(piece, at);
+        if (!this.#inString && this.#place === 'value' && this.#closers.length === 0) {
+          const text = this.#endValue();
+          if (text !== undefined) {
+            found ??= [];
+            found.push({ start: this.#valueStart, end: at, text });
+          }
+        }
+        continue;
+      }
+      const byte = piece[at]!;
+      if (this.#closers.length > 0) this.#nested(byte);
+      else this.#topLevel(byte, at);
+      at++;
+    }
+    this.#passed += piece.length;
+    this.#valueStart -= piece.length;
+    return found ?? nothing;
+  }
+
+  /** Passes over a string up to its end or the end of the piece; returns where it stopped. */
+  #scanString(piece: Buffer, from: number): number {
+    const kept = this.#kept;
+    if (kept !== undefined) return this.#keepString(piece, from, kept);
+    let at = from;
+    if (this.#escaped) {
+      this.#escaped = false;
+      at++;
+    }
+    while (at < piece.length) {
+      if (this.#escapeAt < at) this.#escapeAt = offsetOf(piece, backslash, at);
+      const end = offsetOf(piece, quote, at);
+      if (end <= this.#escapeAt) {
+        if (end < piece.length) this.#endString();
+        return Math.min(end + 1, piece.length);
+      }
+      at = this.#escapeAt + 2;
+    }
+    this.#escaped = at > piece.length;
+    return piece.length;
+  }
+
+  #keepString(piece: Buffer, from: number, kept: number[]): number {
+    const limit = this.#place === 'value' ? maxValueBytes : this.#maxKeyBytes;
+    for (let at = from; at < piece.length; at++) {
+      const byte = piece[at]!;
+      if (this.#escaped) this.#escaped = false;
+      else if (byte === backslash) this.#escaped = true;
+      else if (byte === quote) {
+        this.#endString();
+        return at + 1;
+      }
+      kept.push(byte);
+      if (kept.length > limit) {
+        if (this.#place === 'value') this.#place = 'broken';
+        else this.#kept = undefined;
+        return at + 1;
+      }
+    }
+    return piece.length;
+  }
+
+  #endString(): void {
+    this.#inString = false;
+    if (this.#place !== 'key' && this.#place !== 'first-key') return;
+    this.#isWanted = this.#unescape() === this.#key;
+    this.#kept = undefined;
+    this.#place = 'colon';
+  }
+
+  #endValue(): string | undefined {
+    this.#place = 'after-value';
+    if (!this.#isWanted) return undefined;
+    this.#isWanted = false;
+    const text = this.#unescape();
+    this.#kept = undefined;
+    if (text === undefined) this.#place = 'broken';
+    return text;
+  }
+
+  #unescape(): string | undefined {
+    if (this.#kept === undefined) return undefined;
+    try {
+      return JSON.parse(`"${Buffer.from(this.#kept).toString('utf8')}"`) as string;
+    } catch {
+      // A bad escape or a raw control character: no key or name that anyone could mean.
+      return undefined;
+    }
+  }
+
+  #nested(byte: number): void {
+    if (byte === quote) this.#inString = true;
+    else if (byte === openBrace || byte === openBracket) this.#open(byte);
+    else if (byte === closeBrace || byte === closeBracket) {
+      if (this.#closers.pop() !== byte) this.#place = 'broken';
+      else if (this.#closers.length === 0) this.#place = 'after-value';
+    }
+  }
+
+  #open(byte: number): void {
+    if (this.#closers.length >= maxDepth) this.#place = 'broken';
+    else this.#closers.push(byte === openBrace ? closeBrace : closeBracket);
+  }
+
+  #topLevel(byte: number, at: number): void {
+    switch (this.#place) {
+      case 'start':
+        if (byte === openBrace) {
+          this.objectStart = this.#passed + at;
+          this.#place = 'first-key';
+        } else if (!isSpace(byte)) this.#place = 'broken';
+        return;
+      case 'first-key':
+      case 'key':
+        if (byte === quote) {
+          this.isEmpty = false;
+          this.#inString = true;
+          this.#kept = [];
+        } else if (byte === closeBrace && this.#place === 'first-key') this.#place = 'end';
+        else if (!isSpace(byte)) this.#place = 'broken';
+        return;
+      case 'colon':
+        if (byte === colon) this.#place = 'value';
+        else if (!isSpace(byte)) this.#place = 'broken';
+        return;
+      case 'value':
+        this.#value(byte, at);
+        return;
+      case 'after-value':
+        this.#afterValue(byte);
+        return;
+      case 'end':
+        if (!isSpace(byte)) this.#place = 'broken';
+        return;
+      case 'broken':
+        return;
+    }
+  }
+
+  #value(byte: number, at: number): void {
+    if (this.#scalar !== '') {
+      if (isScalarByte(byte) && this.#scalar.length < maxScalarBytes)
+        this.#scalar += String.fromCharCode(byte);
+      else {
+        this.#place = scalarForm.test(this.#scalar) ? 'after-value' : 'broken';
+        this.#scalar = '';
+        this.#afterValue(byte);
+      }
+      return;
+    }
+    if (isSpace(byte)) return;
+    if (byte === quote) {
+      this.#inString = true;
+      this.#valueStart = at;
+      this.#kept = this.#isWanted ? [] : undefined;
+      return;
+    }
+    if (this.#isWanted) {
+      this.otherValues++;
+      this.#isWanted = false;
+    }
+    if (byte === openBrace || byte === openBracket) this.#open(byte);
+    else if (isScalarByte(byte)) this.#scalar = String.fromCharCode(byte);
+    else this.#place = 'broken';
+  }
+
+  #afterValue(byte: number): void {
+    if (this.#place === 'broken') return;
+    if (byte === comma) this.#place = 'key';
+    else if (byte === closeBrace) this.#place = 'end';
+    else if (!isSpace(byte)) this.#place = 'broken';
+  }
+}
+
+/** Offset of a byte, or the length when there is none. */
+function offsetOf(piece: Buffer, byte: number, from: number): number {
+  const at = piece.indexOf(byte, from);
+  return at === -1 ? piece.length : at;
+}

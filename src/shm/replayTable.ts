@@ -1,0 +1,258 @@
+/**
+ * The replay table: which (caller, nonce) pairs were used, in one SharedArrayBuffer that all fronts write.
+ * Runs on the fronts; main creates the memory and reads the count.
+ *
+ *   slots        expiry second + 128-bit keyed fingerprint: 20 bytes each, 8 to a bucket
+ *   overflow     per bucket: until which second an entry that belongs here may lie in a later bucket
+ *   locks        one word per stripe of fingerprints; the same pair always meets the same stripe
+ *   counters     live entries and in which second they end, once for all and once per caller row
+ *
+ * An entry is free as soon as its second has come, without anyone sweeping: a past expiry reads as empty, and
+ * a chain of buckets ends where `overflow` has passed. A table full of live entries refuses; evicting one
+ * would re-open the request that it stands for.
+ *
+ * Fronts that claim one pair at one instant meet at its stripe lock, which is held for a single probe and is
+ * contended by copies of one request only. Different pairs may race for one free slot; the
+ * compare-and-exchange on its expiry word decides.
+ */
+import { hash, randomBytes } from 'node:crypto';
+
+export type ClaimResult = 'claimed' | 'replayed' | 'full';
+
+export interface ReplayTableOptions {
+  /** Live entries at most. One caller holds at most half. */
+  readonly capacity: number;
+  /** Longest life of an entry in seconds. */
+  readonly maxLifetimeS: number;
+}
+
+export interface ReplayClaim {
+  /** The caller's address as five words. */
+  readonly caller: Int32Array;
+  /** 1–512 bytes of ASCII. */
+  readonly nonce: string;
+  /** Unix second from which on the entry is free. */
+  readonly expiresAtS: number;
+  /** Unix second now. */
+  readonly nowS: number;
+}
+
+const slotsPerBucket = 8;
+/** At 3/4 load nearly every entry fits its own bucket or the next; the bench prints the claim cost at full. */
+const slotsPerEntry = 4 / 3;
+const stripes = 65_536;
+/** Callers share a row by chance of a keyed hash only; two callers in one row hold half *together*. */
+const callerRows = 16_384;
+/** Ends of life are counted in at most this many steps; a longer lifetime makes each step longer. */
+const maxSteps = 128;
+const spinsBeforeWait = 1_000;
+const lockWaitMs = 1;
+/** Written over a free slot's expiry while its fingerprint is being stored. */
+const busy = -1;
+const keyBytes = 32;
+const addressBytes = 20;
+const maxNonceBytes = 512;
+
+/** Words of the header. */
+const header = { buckets: 0, capacity: 1, stepS: 2, steps: 3, rowSalt: 4, key: 8, length: 8 + keyBytes / 4 };
+
+interface Layout {
+  readonly words: Int32Array;
+  readonly buckets: number;
+  readonly capacity: number;
+  readonly stepS: number;
+  readonly steps: number;
+  /** Word offsets of the parts. */
+  readonly expiries: number;
+  readonly fingerprints: number;
+  readonly overflow: number;
+  readonly locks: number;
+  readonly counters: number;
+}
+
+const counterWords = (steps: number): number => 2 + steps;
+
+function sizeInWords(buckets: number, steps: number): number {
+  const slots = buckets * slotsPerBucket;
+  return header.length + slots * 5 + buckets + stripes + (1 + callerRows) * counterWords(steps);
+}
+
+function layoutOf(memory: SharedArrayBuffer): Layout {
+  const words = new Int32Array(memory);
+  const buckets = words[header.buckets]!;
+  const slots = buckets * slotsPerBucket;
+  const expiries = header.length;
+  const fingerprints = expiries + slots;
+  const overflow = fingerprints + slots * 4;
+  const locks = overflow + buckets;
+  return {
+    words,
+    buckets,
+    capacity: words[header.capacity]!,
+    stepS: words[header.stepS]!,
+    steps: words[header.steps]!,
+    expiries,
+    fingerprints,
+    overflow,
+    locks,
+    counters: locks + stripes,
+  };
+}
+
+/** Memory for a table; pages that no entry ever touched cost no RAM. */
+export function createReplayTable({ capacity, maxLifetimeS }: ReplayTableOptions): SharedArrayBuffer {
+  const buckets = Math.max(2, Math.ceil((capacity * slotsPerEntry) / slotsPerBucket));
+  const stepS = Math.max(1, Math.ceil(maxLifetimeS / (maxSteps - 2)));
+  const steps = Math.ceil(maxLifetimeS / stepS) + 2;
+  const memory = new SharedArrayBuffer(sizeInWords(buckets, steps) * 4);
+  const words = new Int32Array(memory);
+  words[header.buckets] = buckets;
+  words[header.capacity] = capacity;
+  words[header.stepS] = stepS;
+  words[header.steps] = steps;
+  const random = randomBytes(4 * 4 + keyBytes);
+  for (let i = 0; i < random.length / 4; i++) words[header.rowSalt + i] = random.readInt32LE(i * 4);
+  return memory;
+}
+
+export class ReplayTable {
+  readonly #layout: Layout;
+  /** key ‖ caller ‖ nonce; the first part never changes. */
+  readonly #input = Buffer.alloc(keyBytes + addressBytes + maxNonceBytes);
+  readonly #inputWords: Int32Array;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#layout = layoutOf(memory);
+    this.#inputWords = new Int32Array(
+      this.#input.buffer,
+      this.#input.byteOffset,
+      (keyBytes + addressBytes) / 4,
+    );
+    for (let i = 0; i < keyBytes / 4; i++) this.#inputWords[i] = this.#layout.words[header.key + i]!;
+  }
+
+  /** Claims a pair once over all threads. Call only for a request whose signature was verified. */
+  claim({ caller, nonce, expiresAtS, nowS }: ReplayClaim): ClaimResult {
+    const { locks, words } = this.#layout;
+    const fingerprint = this.#fingerprint(caller, nonce);
+    const stripe = locks + (fingerprint.readUInt32LE(20) % stripes);
+    lock(words, stripe);
+    try {
+      if (this.#holds(fingerprint, nowS)) return 'replayed';
+      if (!this.#reserve(caller, expiresAtS, nowS)) return 'full';
+      this.#insert(fingerprint, expiresAtS, nowS);
+      return 'claimed';
+    } finally {
+      Atomics.store(words, stripe, 0);
+    }
+  }
+
+  /** Live entries. */
+  count(nowS: number): number {
+    return this.#live(this.#layout.counters, nowS);
+  }
+
+  /** 32 bytes: words 0–3 are compared, word 4 picks the bucket, word 5 the stripe. */
+  #fingerprint(caller: Int32Array, nonce: string): Buffer {
+    this.#inputWords.set(caller, keyBytes / 4);
+    const end = keyBytes + addressBytes + this.#input.write(nonce, keyBytes + addressBytes, 'latin1');
+    return hash('sha256', this.#input.subarray(0, end), 'buffer');
+  }
+
+  #holds(fingerprint: Buffer, nowS: number): boolean {
+    const { words, buckets, expiries, fingerprints, overflow } = this.#layout;
+    const a = fingerprint.readInt32LE(0);
+    const b = fingerprint.readInt32LE(4);
+    const c = fingerprint.readInt32LE(8);
+    const d = fingerprint.readInt32LE(12);
+    let bucket = fingerprint.readUInt32LE(16) % buckets;
+    for (let seen = 0; seen < buckets; seen++) {
+      const first = bucket * slotsPerBucket;
+      for (let slot = first; slot < first + slotsPerBucket; slot++) {
+        if (Atomics.load(words, expiries + slot) <= nowS) continue;
+        const at = fingerprints + slot * 4;
+        if (words[at] === a && words[at + 1] === b && words[at + 2] === c && words[at + 3] === d) return true;
+      }
+      if (Atomics.load(words, overflow + bucket) <= nowS) return false;
+      bucket = bucket + 1 === buckets ? 0 : bucket + 1;
+    }
+    return false;
+  }
+
+  #insert(fingerprint: Buffer, expiresAtS: number, nowS: number): void {
+    const { words, buckets, expiries, fingerprints, overflow } = this.#layout;
+    let bucket = fingerprint.readUInt32LE(16) % buckets;
+    for (;;) {
+      const first = bucket * slotsPerBucket;
+      for (let slot = first; slot < first + slotsPerBucket; slot++) {
+        const seen = Atomics.load(words, expiries + slot);
+        if (seen === busy || seen > nowS) continue;
+        if (Atomics.compareExchange(words, expiries + slot, seen, busy) !== seen) continue;
+        for (let i = 0; i < 4; i++) words[fingerprints + slot * 4 + i] = fingerprint.readInt32LE(i * 4);
+        Atomics.store(words, expiries + slot, expiresAtS);
+        return;
+      }
+      raiseTo(words, overflow + bucket, expiresAtS);
+      bucket = bucket + 1 === buckets ? 0 : bucket + 1;
+    }
+  }
+
+  /** Counts the entry for all and for its caller, unless that would exceed a bound. */
+  #reserve(caller: Int32Array, expiresAtS: number, nowS: number): boolean {
+    const { words, capacity, counters, steps, stepS } = this.#layout;
+    const row = counters + (1 + this.#callerRow(caller)) * counterWords(steps);
+    this.#live(counters, nowS);
+    this.#live(row, nowS);
+    if (Atomics.add(words, counters, 1) >= capacity) {
+      Atomics.sub(words, counters, 1);
+      return false;
+    }
+    if (Atomics.add(words, row, 1) >= Math.max(1, Math.floor(capacity / 2))) {
+      Atomics.sub(words, row, 1);
+      Atomics.sub(words, counters, 1);
+      return false;
+    }
+    const step = Math.ceil(expiresAtS / stepS) % steps;
+    Atomics.add(words, counters + 2 + step, 1);
+    Atomics.add(words, row + 2 + step, 1);
+    return true;
+  }
+
+  #callerRow(caller: Int32Array): number {
+    const { words } = this.#layout;
+    let mixed = 0;
+    for (let i = 0; i < 4; i++) mixed = Math.imul(mixed ^ caller[i]!, words[header.rowSalt + i]! | 1);
+    mixed ^= caller[4]!;
+    mixed = Math.imul(mixed ^ (mixed >>> 15), words[header.rowSalt]! | 1);
+    return (mixed >>> 8) % callerRows;
+  }
+
+  /** A counter's live entries, after taking off those whose step has ended. The thread that moves `swept` takes. */
+  #live(counter: number, nowS: number): number {
+    const { words, steps, stepS } = this.#layout;
+    const nowStep = Math.floor(nowS / stepS);
+    for (;;) {
+      const swept = Atomics.load(words, counter + 1);
+      if (swept >= nowStep) return Atomics.load(words, counter);
+      // After a long silence one round over the ring is the same as a step at a time.
+      const next = Math.max(swept + 1, nowStep - steps + 1);
+      if (Atomics.compareExchange(words, counter + 1, swept, next) !== swept) continue;
+      Atomics.sub(words, counter, Atomics.exchange(words, counter + 2 + (next % steps), 0));
+    }
+  }
+}
+
+function lock(words: Int32Array, at: number): void {
+  for (let spin = 0; Atomics.compareExchange(words, at, 0, 1) !== 0; spin++) {
+    // The holder was descheduled in the middle of its probe; give it the core.
+    if (spin >= spinsBeforeWait) Atomics.wait(words, at, 1, lockWaitMs);
+  }
+}
+
+function raiseTo(words: Int32Array, at: number, value: number): void {
+  for (let seen = Atomics.load(words, at); seen < value; ) {
+    const found = Atomics.compareExchange(words, at, seen, value);
+    if (found === seen) return;
+    seen = found;
+  }
+}

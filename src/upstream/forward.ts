@@ -1,0 +1,194 @@
+/**
+ * One request to a backend and its response as it streams back, under four timers of ours: connecting, the
+ * first byte, silence between two pieces, and the whole. Runs on the fronts.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Client, Dispatcher } from 'undici';
+import type { Connections } from './connections.js';
+
+/** What went wrong with a backend, as the metric label `kind`. */
+export type UpstreamFaultKind =
+  | 'connect'
+  | 'connect_timeout'
+  | 'first_byte_timeout'
+  | 'idle_timeout'
+  | 'total_timeout'
+  | 'reset'
+  | 'protocol';
+
+export class UpstreamFault extends Error {
+  readonly kind: UpstreamFaultKind;
+
+  constructor(kind: UpstreamFaultKind, cause?: unknown) {
+    super(`upstream ${kind}`, { cause });
+    this.name = 'UpstreamFault';
+    this.kind = kind;
+  }
+}
+
+export interface UpstreamTimeouts {
+  readonly connectMs: number;
+  readonly firstByteMs: number;
+  readonly idleMs: number;
+  readonly totalMs: number;
+}
+
+export interface UpstreamRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer | null;
+}
+
+export interface UpstreamResponse {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** Length of the body when announced. */
+  readonly contentLength: number | null;
+  /** False when only the closing connection ends the body, so that its end proves nothing. */
+  readonly isFramed: boolean;
+}
+
+/** Exactly one of `onComplete` and `onFault` is called, last, unless the call was aborted. */
+export interface UpstreamHandler {
+  onResponse(response: UpstreamResponse): void;
+  /** False pauses the response until `resume`. */
+  onData(piece: Buffer): boolean;
+  onComplete(): void;
+  onFault(fault: UpstreamFault): void;
+}
+
+export interface UpstreamCall {
+  /** Ends the request and its connection; nothing is called any more. */
+  abort(): void;
+  resume(): void;
+}
+
+export interface ForwardOptions {
+  readonly connections: Connections;
+  readonly request: UpstreamRequest;
+  readonly timeouts: UpstreamTimeouts;
+  readonly handler: UpstreamHandler;
+}
+
+export function forward(options: ForwardOptions): UpstreamCall {
+  const call = new ForwardedRequest(options);
+  call.start(options.request);
+  return call;
+}
+
+const decimal = /^\d{1,15}$/;
+
+/** One class, so that undici's callbacks cost no closure per request or piece. */
+class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
+  readonly #connections: Connections;
+  readonly #client: Client;
+  readonly #handler: UpstreamHandler;
+  readonly #timeouts: UpstreamTimeouts;
+  readonly #total: NodeJS.Timeout;
+  #wait: NodeJS.Timeout;
+  #waitingFor: UpstreamFaultKind = 'connect_timeout';
+  #controller: Dispatcher.DispatchController | undefined;
+  #isPaused = false;
+  #isSettled = false;
+
+  constructor({ connections, handler, timeouts }: ForwardOptions) {
+    this.#connections = connections;
+    this.#client = connections.acquire();
+    this.#handler = handler;
+    this.#timeouts = timeouts;
+    this.#total = setTimeout(this.#onTimeout, timeouts.totalMs, 'total_timeout');
+    this.#wait = setTimeout(this.#onTimeout, timeouts.connectMs);
+  }
+
+  start({ method, path, headers, body }: UpstreamRequest): void {
+    this.#client.dispatch(
+      { method: method as Dispatcher.HttpMethod, path, headers: headers as Record<string, string>, body },
+      this,
+    );
+  }
+
+  abort(): void {
+    if (this.#settle()) this.#connections.discard(this.#client);
+  }
+
+  resume(): void {
+    if (!this.#isPaused || this.#isSettled) return;
+    this.#isPaused = false;
+    this.#wait = setTimeout(this.#onTimeout, this.#timeouts.idleMs);
+    this.#controller?.resume();
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.#isSettled) {
+      controller.abort(new UpstreamFault('reset'));
+      return;
+    }
+    this.#controller = controller;
+    this.#await('first_byte_timeout', this.#timeouts.firstByteMs);
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    // 1xx responses are undici's to swallow, but it hands 103 on.
+    if (this.#isSettled || status < 200) return;
+    this.#await('idle_timeout', this.#timeouts.idleMs);
+    const length = headers['content-length'];
+    const contentLength = length !== undefined && decimal.test(length) ? Number(length) : null;
+    const isFramed = contentLength !== null || headers['transfer-encoding'] !== undefined;
+    this.#handler.onResponse({ status, headers, contentLength, isFramed });
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
+    if (this.#isSettled) return;
+    if (!this.#isPaused) this.#wait.refresh();
+    if (this.#handler.onData(piece) || this.#isSettled || this.#isPaused) return;
+    // The caller is slow, not the backend: its silence is not counted meanwhile.
+    this.#isPaused = true;
+    clearTimeout(this.#wait);
+    controller.pause();
+  }
+
+  onResponseEnd(): void {
+    if (!this.#settle()) return;
+    this.#connections.release(this.#client);
+    this.#handler.onComplete();
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    if (!this.#settle()) return;
+    this.#connections.discard(this.#client);
+    this.#handler.onFault(this.#faultOf(error));
+  }
+
+  readonly #onTimeout = (kind?: UpstreamFaultKind): void => {
+    if (!this.#settle()) return;
+    this.#connections.discard(this.#client);
+    this.#handler.onFault(new UpstreamFault(kind ?? this.#waitingFor));
+  };
+
+  #await(kind: UpstreamFaultKind, ms: number): void {
+    clearTimeout(this.#wait);
+    this.#waitingFor = kind;
+    this.#wait = setTimeout(this.#onTimeout, ms);
+  }
+
+  /** False when the request was settled before. */
+  #settle(): boolean {
+    if (this.#isSettled) return false;
+    this.#isSettled = true;
+    clearTimeout(this.#total);
+    clearTimeout(this.#wait);
+    return true;
+  }
+
+  #faultOf(error: Error): UpstreamFault {
+    if (error instanceof UpstreamFault) return error;
+    if (this.#controller === undefined) {
+      const isTimeout = (error as NodeJS.ErrnoException).code === 'UND_ERR_CONNECT_TIMEOUT';
+      return new UpstreamFault(isTimeout ? 'connect_timeout' : 'connect', error);
+    }
+    const isProtocol = error.name === 'HTTPParserError' || error.name === 'HeadersOverflowError';
+    return new UpstreamFault(isProtocol ? 'protocol' : 'reset', error);
+  }
+}
