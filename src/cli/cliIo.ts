@@ -1,0 +1,15 @@
+/**
+ * What a command may touch of the terminal it runs on, handed in so that tests run commands without one. Runs
+ * in the command line.
+ */
+export interface CliIo {
+  /** Writes one line (or several) to standard output and ends it with a newline. */
+  out(text: string): void;
+  /** The same to standard error. */
+  err(text: string): void;
+  /** Hidden input on a terminal; absent when there is no terminal. */
+  readonly askSecret?: ((prompt: string) => Promise<string>) | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** All of standard input. */
+  readonly readStdin?: (() => Promise<string>) | undefined;
+}
