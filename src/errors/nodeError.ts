@@ -14,19 +14,23 @@ export interface NodeErrorData {
 export interface NodeErrorOptions {
   /** Replaces the table's sentence; must be as safe to show to a stranger as that one. */
   readonly message?: string;
-  /** For the log only. */
+  /** Replaces the table's status: a backend's own 5xx is kept. */
+  readonly status?: number;
+  /** For the log only; `param` and `retryAfterS` are shown to the caller. */
   readonly meta?: Readonly<Record<string, unknown>>;
   readonly cause?: unknown;
 }
 
 export class NodeError extends Error {
   readonly code: ErrorCodeName;
+  readonly status: number;
   readonly meta: Readonly<Record<string, unknown>>;
 
   constructor(code: ErrorCodeName, options: NodeErrorOptions = {}) {
     super(options.message ?? errorCodes[code].message, { cause: options.cause });
     this.name = 'NodeError';
     this.code = code;
+    this.status = options.status ?? errorCodes[code].status;
     this.meta = options.meta ?? {};
   }
 

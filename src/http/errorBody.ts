@@ -19,7 +19,7 @@ const openAiTypes: Readonly<Record<number, string>> = {
 export function errorBody(error: NodeError, format: ErrorFormat): string {
   const { code, message } = error;
   if (format === 'plain') return JSON.stringify({ error: { message, code } });
-  const type = openAiTypes[error.entry.status] ?? 'server_error';
+  const type = openAiTypes[error.status] ?? 'server_error';
   const param = typeof error.meta['param'] === 'string' ? error.meta['param'] : null;
   return JSON.stringify({ error: { message, type, param, code } });
 }

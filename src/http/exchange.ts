@@ -249,8 +249,8 @@ export class Exchange {
       this.cut();
       return;
     }
-    const { status, retryAfterS } = error.entry;
-    const seconds = error.meta['retryAfterS'] ?? retryAfterS;
+    const { status } = error;
+    const seconds = error.meta['retryAfterS'] ?? error.entry.retryAfterS;
     const headers: HeaderList = seconds === undefined ? [] : [['retry-after', String(seconds)]];
     this.#respond(status || 500, 'application/json', errorBody(error, this.errorFormat), headers, close);
   }

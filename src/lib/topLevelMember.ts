@@ -58,7 +58,9 @@ export class TopLevelMember {
   readonly #key: string;
   readonly #maxKeyBytes: number;
   #place: Place = 'start';
+  /** Bytes of all earlier pieces, and of the last one. */
   #passed = 0;
+  #pieceBytes = 0;
   /** Brackets open below the top level, the closing byte of each. */
   readonly #closers: number[] = [];
   #inString = false;
@@ -97,6 +99,9 @@ export class TopLevelMember {
     let found: MemberValue[] | undefined;
     let at = 0;
     this.#escapeAt = -1;
+    this.#passed += this.#pieceBytes;
+    this.#valueStart -= this.#pieceBytes;
+    this.#pieceBytes = piece.length;
     while (at < piece.length && this.#place !== 'broken') {
       if (this.#inString) {
         at = this.#scanString(piece, at);
@@ -114,8 +119,6 @@ export class TopLevelMember {
       else this.#topLevel(byte, at);
       at++;
     }
-    this.#passed += piece.length;
-    this.#valueStart -= piece.length;
     return found ?? nothing;
   }
 

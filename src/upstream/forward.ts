@@ -132,7 +132,6 @@ class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     // 1xx responses are undici's to swallow, but it hands 103 on.
     if (this.#isSettled || status < 200) return;
-    this.#await('idle_timeout', this.#timeouts.idleMs);
     const length = headers['content-length'];
     const contentLength = length !== undefined && decimal.test(length) ? Number(length) : null;
     const isFramed = contentLength !== null || headers['transfer-encoding'] !== undefined;
@@ -141,7 +140,9 @@ class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
     if (this.#isSettled) return;
-    if (!this.#isPaused) this.#wait.refresh();
+    // Servers send their headers before a long prompt is read: only a piece of the body ends that wait.
+    if (this.#waitingFor === 'first_byte_timeout') this.#await('idle_timeout', this.#timeouts.idleMs);
+    else if (!this.#isPaused) this.#wait.refresh();
     if (this.#handler.onData(piece) || this.#isSettled || this.#isPaused) return;
     // The caller is slow, not the backend: its silence is not counted meanwhile.
     this.#isPaused = true;

@@ -1,0 +1,49 @@
+/**
+ * The headers that cross the node. Allow-lists both ways: callers' credentials and cookies stay here, and so
+ * does whatever a backend says about itself. Runs on the fronts.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { HeaderList } from '../http/exchange.js';
+import type { RoutedBackend } from './routedModels.js';
+
+const up = ['accept', 'content-type', 'openai-beta', 'traceparent', 'tracestate'] as const;
+const down = new Set([
+  'content-type',
+  'content-encoding',
+  'cache-control',
+  'retry-after',
+  'openai-processing-ms',
+]);
+
+/** What every request to a backend carries. */
+export function backendHeaders({ headers, apiKey, bearerToken }: RoutedBackend): Record<string, string> {
+  return {
+    ...(apiKey === '' ? {} : { 'x-api-key': apiKey }),
+    ...(bearerToken === '' ? {} : { authorization: `Bearer ${bearerToken}` }),
+    ...headers,
+  };
+}
+
+export function upstreamHeaders(
+  received: ReadonlyMap<string, string>,
+  fixed: Readonly<Record<string, string>>,
+  requestId: string,
+): Record<string, string> {
+  const headers: Record<string, string> = { 'x-request-id': requestId };
+  for (const name of up) {
+    const value = received.get(name);
+    if (value !== undefined) headers[name] = value;
+  }
+  return Object.assign(headers, fixed);
+}
+
+/** `x-request-id` is answered by the exchange itself, which forwarded its own upstream. */
+export function downstreamHeaders(received: IncomingHttpHeaders): HeaderList {
+  const headers: [string, string][] = [];
+  for (const name in received) {
+    if (!down.has(name) && !name.startsWith('x-ratelimit-')) continue;
+    const value = received[name];
+    if (typeof value === 'string') headers.push([name, value]);
+  }
+  return headers;
+}

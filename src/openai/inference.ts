@@ -1,0 +1,144 @@
+/**
+ * The OpenAI routes that a backend answers: resolves the model, selects a backend, forwards and streams back.
+ * Runs on the fronts.
+ */
+import { NodeError } from '../errors/nodeError.js';
+import type { Exchange } from '../http/exchange.js';
+import type { Handler } from '../http/route.js';
+import type { BackendHealth } from '../shm/backendHealth.js';
+import { backendColumn, type InFlightTable } from '../shm/inFlightTable.js';
+import { type Connections, createConnections } from '../upstream/connections.js';
+import { forward, type UpstreamTimeouts } from '../upstream/forward.js';
+import { backendHeaders, upstreamHeaders } from './headers.js';
+import { findModel, type ModelInRequest } from './modelInRequest.js';
+import type { RoutedBackend } from './routedModels.js';
+import { selectBackend } from './selectBackend.js';
+import type { ServedModels } from './servedModels.js';
+import { StreamedResponse } from './streamedResponse.js';
+import { isJson, type UpstreamErrorKind } from './upstreamStatus.js';
+
+/** Why a request to a backend did not end well, as the metric label `kind`. */
+export type UpstreamErrorKind =
+  | UpstreamFaultKind
+  | 'client_closed'
+  | 'status_4xx'
+  | 'status_5xx'
+  | 'status_3xx';
+
+export interface InferenceOptions {
+  readonly front: number;
+  readonly models: () => ServedModels;
+  readonly inFlight: InFlightTable;
+  readonly health: BackendHealth;
+  readonly timeouts: UpstreamTimeouts;
+  readonly maxIdleConnections: number;
+  readonly idleConnectionMs: number;
+  readonly countError: (backend: string, kind: UpstreamErrorKind) => void;
+  /** Logs what the caller is not told. */
+  readonly report: (x: Exchange, backend: string, error: Error) => void;
+}
+
+export interface Inference {
+  /** A route whose body is a JSON object that names a model. */
+  readonly json: Handler;
+  /** Any other route under `/v1/`: the model is read where there is a JSON body, else the default serves. */
+  readonly passThrough: Handler;
+  /** Drops the connections of backends that are no longer configured. */
+  prune(): void;
+  close(): void;
+}
+
+interface Endpoint {
+  readonly connections: Connections;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly basePath: string;
+}
+
+const noModel: ModelInRequest = {
+  requested: undefined,
+  renamed: () => {
+    throw new NodeError('internal_error', { meta: { reason: 'no JSON body to name a model in' } });
+  },
+};
+
+export function createInference(options: InferenceOptions): Inference {
+  const { front, models, inFlight, health, timeouts } = options;
+  const endpoints = new Map<RoutedBackend, Endpoint>();
+
+  const endpointOf = (backend: RoutedBackend): Endpoint => {
+    let endpoint = endpoints.get(backend);
+    if (endpoint === undefined) {
+      const { origin, pathname } = new URL(backend.url);
+      endpoint = {
+        connections: createConnections({
+          origin,
+          maxIdle: options.maxIdleConnections,
+          idleMs: options.idleConnectionMs,
+          connectTimeoutMs: timeouts.connectMs,
+        }),
+        headers: backendHeaders(backend),
+        basePath: pathname.replace(/\/$/, ''),
+      };
+      endpoints.set(backend, endpoint);
+    }
+    return endpoint;
+  };
+
+  const serve = (x: Exchange, named: ModelInRequest): void => {
+    x.phase = 'select';
+    const model = models().resolve(named.requested);
+    const backend = selectBackend(model, inFlight, health);
+    const { connections, headers, basePath } = endpointOf(backend);
+    // A flat configuration without an alias has one backend for all names: nothing is renamed then.
+    const upstreamName = backend.model ?? named.requested;
+    const hasJsonBody = named !== noModel;
+    const isRenamed = hasJsonBody && upstreamName !== undefined && upstreamName !== named.requested;
+    const body = isRenamed ? named.renamed(upstreamName) : x.body.bytes;
+
+    x.phase = 'forward';
+    const column = backendColumn(backend.slot);
+    inFlight.enter(front, column);
+    const response = new StreamedResponse(x, isRenamed ? (named.requested ?? model.name) : undefined, {
+      countError: (kind) => options.countError(backend.label, kind),
+      report: (error) => options.report(x, backend.label, error),
+    });
+    const query = x.head.query === '' ? '' : `?${x.head.query}`;
+    const call = forward({
+      connections,
+      timeouts,
+      handler: response,
+      request: {
+        method: x.head.method,
+        path: `${basePath}${x.head.path}${query}`,
+        headers: upstreamHeaders(x.head.headers, headers, x.id),
+        body: x.head.hasBody ? body : null,
+      },
+    });
+    x.onDrain = () => call.resume();
+    x.onEnd((end) => {
+      call.abort();
+      inFlight.leave(front, column);
+      if (end === 'client_closed') options.countError(backend.label, 'client_closed');
+    });
+  };
+
+  return {
+    json: (x) => serve(x, findModel(x.body.bytes)),
+    passThrough: (x) => {
+      const hasJson = x.body.bytes.length > 0 && isJson(x.head.headers.get('content-type'));
+      serve(x, hasJson ? findModel(x.body.bytes) : noModel);
+    },
+    prune() {
+      const configured = new Set(models().all.flatMap((model) => model.backends));
+      for (const [backend, endpoint] of endpoints) {
+        if (configured.has(backend)) continue;
+        endpoint.connections.close();
+        endpoints.delete(backend);
+      }
+    },
+    close() {
+      for (const { connections } of endpoints.values()) connections.close();
+      endpoints.clear();
+    },
+  };
+}
