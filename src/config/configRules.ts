@@ -1,0 +1,119 @@
+/**
+ * The rules between keys of `config.yaml`: what no single value shows to be wrong. A rule stays silent when one
+ * of the values it compares could not be read; that is reported already.
+ */
+import { isIPv4 } from 'node:net';
+import { formatDuration } from '../lib/duration.js';
+import { problemText } from './configError.js';
+import type { Environment } from './substituteEnv.js';
+import type { TreeReader } from './treeReader.js';
+
+/** uvicorn closes an idle connection after 5 s; one that we keep longer is reset under a request. */
+const uvicornIdleMs = 5_000;
+
+/** Reports problems on the tree; returns warnings, which stop nothing. */
+export function checkConfigRules(tree: TreeReader, env: Environment): string[] {
+  const warnings: string[] = [];
+  const warn = (path: string, message: string): void => {
+    warnings.push(problemText({ file: tree.file, ...tree.placeOf(path), path, message }));
+  };
+  const number = (path: string): number | undefined => {
+    const value = tree.at(path);
+    return typeof value === 'number' ? value : undefined;
+  };
+  const text = (path: string): string | undefined => {
+    const value = tree.at(path);
+    return typeof value === 'string' ? value : undefined;
+  };
+  /** Where the operator can mend it: the first of the paths that the file gives. */
+  const blame = (...paths: [string, ...string[]]): string =>
+    paths.find((path) => tree.isGiven(path)) ?? paths[0];
+
+  const ttlMs = number('nonceCache.ttl');
+  const maxAgeMs = number('auth.maxAge');
+  const maxSkewMs = number('auth.maxSkew');
+  if (
+    ttlMs !== undefined &&
+    maxAgeMs !== undefined &&
+    maxSkewMs !== undefined &&
+    ttlMs <= maxAgeMs + maxSkewMs
+  ) {
+    const least = formatDuration(maxAgeMs + maxSkewMs);
+    tree.report(
+      blame('nonceCache.ttl', 'auth.maxAge', 'auth.maxSkew'),
+      `expected nonceCache.ttl above auth.maxAge + auth.maxSkew (${least}), found ${formatDuration(ttlMs)}`,
+    );
+  }
+
+  const listenAddress = text('node.listenAddress');
+  const bypassAllowed = env['FXN_ALLOW_BYPASS'] === '1';
+  if (tree.at('registry.bypassAuth') === true && listenAddress !== undefined && !isLoopback(listenAddress)) {
+    const message = `expected false, or a loopback node.listenAddress, or FXN_ALLOW_BYPASS=1, found true on ${listenAddress}`;
+    if (!bypassAllowed) tree.report('registry.bypassAuth', message);
+  }
+
+  const certFile = text('node.tls.certFile');
+  const keyFile = text('node.tls.keyFile');
+  if (certFile !== undefined && keyFile !== undefined && (certFile === '') !== (keyFile === '')) {
+    const missing = certFile === '' ? 'node.tls.certFile' : 'node.tls.keyFile';
+    tree.report(
+      missing,
+      'expected both node.tls.certFile and node.tls.keyFile or neither, found only the other',
+    );
+  }
+
+  if (tree.at('nonceCache.store') === 'redis' && text('nonceCache.redisUrl') === '') {
+    tree.report(
+      blame('nonceCache.redisUrl', 'nonceCache.store'),
+      'expected nonceCache.redisUrl with store "redis", found ""',
+    );
+  }
+
+  const nodePort = number('node.listenPort');
+  const adminAddress = text('admin.listenAddress');
+  if (nodePort !== undefined && nodePort !== 0 && nodePort === number('admin.listenPort')) {
+    if (listenAddress !== undefined && adminAddress !== undefined && overlap(listenAddress, adminAddress)) {
+      const path = blame('admin.listenPort', 'node.listenPort');
+      tree.report(path, `expected different ports in node and admin, found ${nodePort} in both`);
+    }
+  }
+
+  const idleConnMs = number('proxy.idleConnTimeout');
+  if (idleConnMs !== undefined && (idleConnMs >= uvicornIdleMs || idleConnMs === 0)) {
+    warn(
+      'proxy.idleConnTimeout',
+      `${formatDuration(idleConnMs)} keeps idle connections longer than uvicorn (vLLM, SGLang) does, which closes them after 5s; a request on a closed one fails. "4s" is safe`,
+    );
+  }
+
+  const maxStalenessMs = number('registry.maxStaleness');
+  for (const name of ['gateway', 'provider'] as const) {
+    const path = `registry.${name}.pollInterval`;
+    const pollIntervalMs = number(path);
+    if (pollIntervalMs === undefined || maxStalenessMs === undefined || pollIntervalMs < maxStalenessMs)
+      continue;
+    warn(
+      blame(path, 'registry.maxStaleness'),
+      `${formatDuration(pollIntervalMs)} is not below registry.maxStaleness (${formatDuration(maxStalenessMs)}): callers are refused between two polls`,
+    );
+  }
+
+  const offersRpcs = tree.at('offers.rpcProvider');
+  if (tree.at('offers.enabled') === true && Array.isArray(offersRpcs) && offersRpcs.length === 0) {
+    warn(
+      blame('offers.rpcProvider', 'offers.enabled'),
+      'offers are on without an RPC URL: no payment can be checked',
+    );
+  }
+  return warnings;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+/** Whether two listeners on one port would collide. */
+function overlap(left: string, right: string): boolean {
+  const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::';
+  return left === right || isWildcard(left) || isWildcard(right);
+}

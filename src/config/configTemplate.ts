@@ -1,0 +1,203 @@
+/** The `config.yaml` of a first start: every key with its default, ready to run on Base Sepolia. */
+export const configTemplate = `# Configuration of the provider node. Checked at start and on reload (SIGHUP); \`fxn config check\`
+# prints what is in force. Every key below holds its default: what you delete stays as it is.
+#
+# Durations: "250ms" "5s" "1m30s" "2h".   Sizes: "512kb" "10mb" "1gb" (1 kb = 1024 bytes) or bytes.
+# Any value may take parts from the environment: \${NAME}, or \${NAME:-default} when NAME may be unset or
+# empty. A literal \${ is written $\${. References in comments are not replaced.
+
+# ---- Required -------------------------------------------------------------------------------------------
+
+# RPC URL of the chain that the registries live on: one, or a list that is tried in order of health.
+rpcProvider: ["https://base-sepolia-public.nodies.app"]
+
+# Who may send challenges.
+schedulerAddress: "0x0a7A1fF52515C24FAa17c13B916679926272ffc4"
+
+# ---- Chain ----------------------------------------------------------------------------------------------
+
+# 84532 is Base Sepolia.
+chainId: 84532
+
+registry:
+  # Required: the Router contract, from which all other contracts are found.
+  routerSmartContractAddress: "0x7C8e239F9A26D7fd081Db72A2A23F4E9CA35E16b"
+  # Lets anybody use /v1/* unsigned. Refused unless node.listenAddress is loopback or FXN_ALLOW_BYPASS=1.
+  bypassAuth: false
+  # What happens while this node is not a registered, unpaused provider: "off", "warn" or "refuse".
+  requireRegistration: "warn"
+  # A registry that was last read longer ago than this authorises nobody.
+  maxStaleness: "30m"
+  # Blocks until a new entry counts. A removal counts at once.
+  confirmations: 0
+  # Address of the provider's owner when it is not the node's own key; "" = the node's key.
+  owner: ""
+  # How often each registry is read.
+  gateway:
+    pollInterval: "1m"
+  provider:
+    pollInterval: "1m"
+  scheduler:
+    pollInterval: "1m"
+
+# ---- This node ------------------------------------------------------------------------------------------
+
+node:
+  # Where gateways reach the node: "127.0.0.1" = this machine only (behind a proxy), "0.0.0.0" = all IPv4.
+  listenAddress: "127.0.0.1"
+  # 0 = any free port; the log line "listening" says which.
+  listenPort: 8080
+  # Threads that serve requests: a number, or "auto" = one per core.
+  threads: "auto"
+  # How gateways reach this node from outside, for example "https://node.example.com".
+  publicUrl: ""
+  # Largest request body.
+  maxBodyBytes: "10mb"
+  # How long running answers may take to end after SIGTERM.
+  drainTimeout: "30s"
+  # Address that the IDENTITY challenge reports; "" = ask publicIpService.
+  publicIp: ""
+  # Answers with the caller's address as plain text.
+  publicIpService: "https://api.ipify.org"
+  # PEM files, both or none; paths are relative to the home folder.
+  tls:
+    certFile: ""
+    keyFile: ""
+
+# /metrics, /health and /ready. Keep it off the public network.
+admin:
+  listenAddress: "127.0.0.1"
+  listenPort: 9090
+
+logger:
+  # trace, debug, info, warn, error, fatal or silent.
+  verbosity: "info"
+
+# Paths relative to the home folder.
+keys:
+  file: "nodekey.json"
+  # File with the password of an encrypted key; "" = FXN_KEY_PASSWORD, or a prompt on a terminal.
+  passwordFile: ""
+
+# ---- Who is let in --------------------------------------------------------------------------------------
+
+auth:
+  # How old X-Timestamp may be.
+  maxAge: "60s"
+  # How far X-Timestamp may lie in the future.
+  maxSkew: "30s"
+  # Accepted ways to sign: "legacy", "rfc9421" and "session".
+  schemes: ["legacy", "rfc9421"]
+  # More names of this node that a signature may be made for: host or host:port.
+  authorities: []
+  session:
+    ttl: "10m"
+    # Sessions that one caller may hold.
+    perCaller: 16
+
+# Remembers used nonces, so that no request counts twice.
+nonceCache:
+  # Upper bound of an entry's life. Must exceed auth.maxAge + auth.maxSkew.
+  ttl: "5m"
+  cleanupInterval: "10m"
+  # Entries. A full table refuses requests, it never forgets one that is still valid.
+  capacity: 2000000
+  # "memory", or "redis" (also Valkey) when several nodes share one identity.
+  store: "memory"
+  # redis:// or rediss://
+  redisUrl: ""
+
+# Per caller; 0 = no limit.
+limits:
+  requestsPerSecond: 0
+  concurrentStreams: 0
+  tokensPerMinute: 0
+
+# ---- Towards the inference servers (they stand in model_backend.yaml) -----------------------------------
+
+proxy:
+  # Idle connections that are kept per backend.
+  maxIdleConns: 100
+  # Below uvicorn's 5 s: a longer one meets connections that the server has just closed.
+  idleConnTimeout: "4s"
+  connectTimeout: "2s"
+  # Until the first byte of the answer.
+  firstByteTimeout: "120s"
+  # Silence between two chunks of an answer.
+  idleTimeout: "60s"
+  # The whole answer.
+  totalTimeout: "30m"
+  # Send other /v1/* routes to the model's backend too.
+  passThrough: false
+  # Per model, in front of maxConcurrency.
+  queue:
+    maxWaiting: 256
+    maxWait: "10s"
+  # Between two health checks of a backend.
+  healthInterval: "10s"
+  # How many percent of the requests may be tried a second time.
+  retryBudgetPercent: 10
+  # A backend that fails this often in a row gets no requests for a while.
+  breaker:
+    failures: 5
+    openFor: "10s"
+  # Interval of ": keepalive" comments in quiet streams; "0s" = none.
+  keepAliveComments: "0s"
+  # "prefix" sends requests that begin alike to the same backend (warm caches); "none" goes by load alone.
+  affinity: "none"
+
+# ---- Challenges -----------------------------------------------------------------------------------------
+
+compute:
+  # Threads for matrix multiplication: a number, or "auto" = cores - 1.
+  threads: "auto"
+  # "auto", "off", "webgpu" or "cuda".
+  gpu: "auto"
+  # Rows or columns of the largest matrix.
+  maxMatrixSize: 8192
+  # Multiplications that may wait for their turn.
+  maxQueued: 4
+  deadline: "60s"
+  # How long, and in how much memory, results are kept for the second round of a proof.
+  commitmentTtl: "60s"
+  commitmentBytes: "1gb"
+
+challenge:
+  reachable:
+    # Private hosts, addresses or ranges ("10.0.0.0/8") that ENDPOINT_REACHABLE may touch.
+    allowHosts: []
+
+# ---- Watching -------------------------------------------------------------------------------------------
+
+telemetry:
+  # OTLP over HTTP; "" = no traces.
+  otlpEndpoint: ""
+
+alerts:
+  # Receives alerts as JSON; "" = none. Treated as a secret.
+  webhookUrl: ""
+
+# ---- Any HTTP API, sold per call ------------------------------------------------------------------------
+
+offers:
+  enabled: false
+  # Chain of the payments; 8453 is Base.
+  chainId: 8453
+  # RPC URLs of that chain, one or a list.
+  rpcProvider: []
+  # Payment token: USDC on Base.
+  token: "0x833589fcd6edb6e08f4c7c32d4f71b54bda02913"
+  # Private hosts, addresses or ranges that an offer may call.
+  allowHosts: []
+  # Key that settles x402 payments, relative to the home folder; "" = a facilitator does.
+  settlementKeyFile: ""
+  # URLs of x402 facilitators.
+  facilitators: []
+  # Receives events of sales; "" = none.
+  eventsUrl: ""
+  payments:
+    # How old a payment may be.
+    maxAge: "24h"
+    # Amount of USDC above which two RPCs must agree.
+    twoRpcsAbove: "10"
+`;

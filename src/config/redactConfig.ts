@@ -1,0 +1,78 @@
+/**
+ * The effective configuration for printing: durations and sizes as an operator writes them, secrets hidden. What
+ * is a secret stands in the schema. An empty secret stays empty, so that "not set" can be seen.
+ */
+import Type, { type TSchema } from 'typebox';
+import { Config } from './config.js';
+import { leafOf } from './leaves.js';
+import type { LoadedConfig } from './loadConfig.js';
+import { ModelListFile } from './modelBackends.js';
+import { printValue } from './notation.js';
+
+export const redacted = '[redacted]';
+
+export interface RedactedConfig {
+  readonly config: unknown;
+  /** In the form with a list of models, whichever the file has. */
+  readonly modelBackends: unknown;
+}
+
+export function redactConfig(loaded: Pick<LoadedConfig, 'config' | 'modelBackends'>): RedactedConfig {
+  const { models, default: fallback } = loaded.modelBackends;
+  return {
+    config: redact(Config, loaded.config),
+    modelBackends: redact(ModelListFile, { models, default: fallback ?? '' }),
+  };
+}
+
+function redact(schema: TSchema, value: unknown): unknown {
+  const leaf = leafOf(schema);
+  if (leaf !== undefined) {
+    if (leaf.secret === undefined || typeof value !== 'string' || value === '') {
+      return printValue(leaf.notation, value);
+    }
+    return leaf.secret === 'whole' ? redacted : redactUrl(value);
+  }
+  if (Type.IsArray(schema) && Array.isArray(value)) return value.map((item) => redact(schema.items, item));
+  if (typeof value === 'object' && value !== null) {
+    const schemaOf = (key: string): TSchema | undefined =>
+      Type.IsRecord(schema)
+        ? Object.values(schema.patternProperties)[0]
+        : Type.IsObject(schema)
+          ? schema.properties[key]
+          : undefined;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, child]) => {
+        const childSchema = schemaOf(key);
+        // Unknown to the schema means unknown whether it is secret.
+        return [key, childSchema === undefined ? redacted : redact(childSchema, child)];
+      }),
+    );
+  }
+  return redacted;
+}
+
+/** Words and versions that paths of RPC providers are made of (`v3`, `rpc`, `base-sepolia`); the rest may be a key. */
+const plainSegment = /^(?:[a-z]{1,12}(?:[-_][a-z]{1,12}){0,3}|v?[0-9]{1,6})$/;
+
+/**
+ * A URL without what opens doors: credentials, the values of the query, and path segments that are not plain
+ * words. Hosts stay, because "which provider" is what an operator looks for.
+ */
+export function redactUrl(text: string): string {
+  if (!URL.canParse(text)) return redacted;
+  const url = new URL(text);
+  const credentials = url.username === '' && url.password === '' ? '' : `${redacted}@`;
+  const path = url.pathname
+    .split('/')
+    .map((segment) => (segment === '' || plainSegment.test(segment) ? segment : redacted))
+    .join('/');
+  const query = [...url.searchParams.keys()].map(
+    (key) => `${plainSegment.test(key) ? key : redacted}=${redacted}`,
+  );
+  const search = query.length === 0 ? '' : `?${query.join('&')}`;
+  const hash = url.hash === '' ? '' : `#${redacted}`;
+  const safe = `${url.protocol}//${credentials}${url.host}${path}${search}${hash}`;
+  // Nothing to hide: as the operator wrote it.
+  return safe.includes(redacted) ? safe : text;
+}
