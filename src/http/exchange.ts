@@ -87,6 +87,11 @@ export class Exchange {
     return this.status !== 0;
   }
 
+  /** True for an answer that is sent piece by piece. */
+  get isStreamed(): boolean {
+    return this.#bodyLength !== undefined;
+  }
+
   /** Called once, when the exchange ends in whatever way; at once if it has. */
   onEnd(listener: (end: ExchangeEnd) => void): void {
     if (this.#end === undefined) this.#onEnd.push(listener);

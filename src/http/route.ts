@@ -12,7 +12,6 @@ export type Layer = (next: Handler) => Handler;
 
 export interface Route {
   readonly pattern: string;
-  readonly methods: readonly string[];
   readonly errorFormat: ErrorFormat;
   readonly handler: Handler;
 }
@@ -30,7 +29,7 @@ export function allowMethods(methods: readonly string[]): Layer {
   };
 }
 
-/** The handler of a whole table: exact paths first, then the longest prefix, then `route_not_found`. */
+/** The handler of a whole table: exact paths first, then the longest prefix. */
 export function routeAll(routes: readonly Route[]): Handler {
   const exact = new Map(routes.filter((r) => !r.pattern.endsWith('/*')).map((r) => [r.pattern, r]));
   const prefixes = routes
@@ -42,7 +41,9 @@ export function routeAll(routes: readonly Route[]): Handler {
     const path = x.head.path;
     let route = exact.get(path);
     if (route === undefined) {
-      const found = prefixes.find(({ prefix }) => path.startsWith(prefix) && path.length > prefix.length);
+      const found = prefixes.find(
+        ({ prefix }) => path.startsWith(prefix) && (path.length > prefix.length || prefix === '/'),
+      );
       if (found !== undefined) {
         route = found.route;
         x.rest = path.slice(found.prefix.length);

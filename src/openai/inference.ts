@@ -17,14 +17,6 @@ import type { ServedModels } from './servedModels.js';
 import { StreamedResponse } from './streamedResponse.js';
 import { isJson, type UpstreamErrorKind } from './upstreamStatus.js';
 
-/** Why a request to a backend did not end well, as the metric label `kind`. */
-export type UpstreamErrorKind =
-  | UpstreamFaultKind
-  | 'client_closed'
-  | 'status_4xx'
-  | 'status_5xx'
-  | 'status_3xx';
-
 export interface InferenceOptions {
   readonly front: number;
   readonly models: () => ServedModels;

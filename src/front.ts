@@ -1,0 +1,321 @@
+/**
+ * A front: one uWS server on the public port, with everything a request passes through. What exists, in order;
+ * `close` ends it in reverse. The route table below is the list of public endpoints. Runs in a front thread;
+ * it is handed frozen configuration and shared memory, nothing live.
+ */
+
+import { type AuthenticationOptions, authenticate, bypassAuthentication } from './auth/authenticate.js';
+import { anyAuthority, type CallerAuthority } from './auth/authority.js';
+import { createPoolRecovery, loadNativeRecovery, type SignedDigest } from './auth/signerRecovery.js';
+import { answerChallenge } from './challenge/challenge.js';
+import type { Config } from './config/config.js';
+import { type ErrorCodeName, errorCodes } from './errors/codes.js';
+import { NodeError, type NodeErrorData, toNodeError } from './errors/nodeError.js';
+import type { Exchange } from './http/exchange.js';
+import { limitBody } from './http/limitBody.js';
+import { allowMethods, type Handler, type Layer, type Route, routeAll, through } from './http/route.js';
+import { createHttpServer } from './http/server.js';
+import { type AddressText, addressBytes } from './lib/address.js';
+import { systemClock } from './lib/clock.js';
+import { type CallPort, connectThread } from './lib/threadCalls.js';
+import { createLogger, type LogLevel } from './logger/logger.js';
+import { watchEventLoop } from './metrics/eventLoopDelay.js';
+import { createFrontMetrics } from './metrics/frontMetrics.js';
+import { MetricsRegistry, type MetricsSnapshot, snapshotMetrics } from './metrics/threadMetrics.js';
+import { createInference } from './openai/inference.js';
+import { listModels, retrieveModel } from './openai/models.js';
+import type { RoutedModels } from './openai/routedModels.js';
+import { createServedModels } from './openai/servedModels.js';
+import { registrationState } from './registry/registrationWatch.js';
+import { openRegistryView, type RegistryView } from './registry/registryView.js';
+import { createSchedulerRegistry } from './registry/schedulerRegistry.js';
+import { addressWords, namedByActive } from './shm/addressIndex.js';
+import { BackendHealth } from './shm/backendHealth.js';
+import { FrontVitals } from './shm/frontVitals.js';
+import { InFlightTable, requestColumn } from './shm/inFlightTable.js';
+import { ReplayTable } from './shm/replayTable.js';
+
+/** Memory that the threads share. */
+export interface SharedMemory {
+  readonly gatewayCell: SharedArrayBuffer;
+  readonly providerCell: SharedArrayBuffer;
+  readonly replayTable: SharedArrayBuffer;
+  readonly inFlight: SharedArrayBuffer;
+  readonly vitals: SharedArrayBuffer;
+  readonly health: SharedArrayBuffer;
+}
+
+/** `workerData` of a front. */
+export interface FrontData {
+  readonly index: number;
+  readonly config: Config;
+  readonly logLevel: LogLevel;
+  readonly models: RoutedModels;
+  readonly memory: SharedMemory;
+  /** The real port, where the configuration says 0. */
+  readonly port: number;
+  readonly replayMarkS: number;
+  /** Whose registration counts: the configured owner, else the node's key. */
+  readonly owner: AddressText;
+  /** `pool` sends every signature to the compute pool, as if there were no native library. */
+  readonly recovery: 'native' | 'pool';
+}
+
+/** What main may call on a front. */
+export type FrontMethods = {
+  collectMetrics(argument: undefined): Promise<MetricsSnapshot>;
+  setLogLevel(level: LogLevel): void;
+  setModels(models: RoutedModels): void;
+  /** Takes no new connections and refuses new requests on open ones. */
+  drain(argument: undefined): void;
+  /** Closes every connection; the thread ends by itself after the answer. */
+  close(argument: undefined): void;
+};
+
+/** What a front may call on main. */
+export type MainMethods = {
+  frontListens(index: number): void;
+  /** The last words of a front that failed, so that its counts are not lost. */
+  frontFailed(report: { error: NodeErrorData; metrics: MetricsSnapshot }): void;
+  recordReplayMark(second: number): Promise<void>;
+  recoverSigner(signed: SignedDigest): Promise<Uint8Array | undefined>;
+};
+
+export type FrontPort = CallPort & { close(): void };
+
+const heartbeatMs = 1_000;
+const lastWordsMs = 1_000;
+/** Longer than a task may wait in the compute pool, so that the pool's own refusal arrives first. */
+const poolCallTimeoutMs = 65_000;
+
+export async function startFront(data: FrontData, port: FrontPort): Promise<void> {
+  const { index, config, memory } = data;
+  const clock = systemClock;
+  const thread = `front-${index}`;
+  const log = createLogger({ level: data.logLevel, thread });
+  const metricsRegistry = new MetricsRegistry();
+  const metrics = createFrontMetrics(metricsRegistry, watchEventLoop(thread));
+
+  const inFlight = new InFlightTable(memory.inFlight);
+  const vitals = new FrontVitals(memory.vitals);
+  const gateways = openRegistryView({
+    cell: memory.gatewayCell,
+    maxStalenessMs: config.registry.maxStaleness,
+    clock,
+  });
+  const providers = openRegistryView({
+    cell: memory.providerCell,
+    maxStalenessMs: config.registry.maxStaleness,
+    clock,
+  });
+
+  let served = createServedModels(data.models);
+  const inference = createInference({
+    front: index,
+    models: () => served,
+    inFlight,
+    health: new BackendHealth(memory.health),
+    timeouts: {
+      connectMs: config.proxy.connectTimeout,
+      firstByteMs: config.proxy.firstByteTimeout,
+      idleMs: config.proxy.idleTimeout,
+      totalMs: config.proxy.totalTimeout,
+    },
+    // As the Go node reads it: 0 is no limit.
+    maxIdleConnections: config.proxy.maxIdleConns || Number.POSITIVE_INFINITY,
+    idleConnectionMs: config.proxy.idleConnTimeout,
+    countError: metrics.countUpstreamError,
+    report: (x, backend, err) =>
+      log.warn({ id: x.id, phase: x.phase, endpoint: x.endpoint, backend, err }, 'backend failed'),
+  });
+
+  const methods: FrontMethods = {
+    collectMetrics: () => snapshotMetrics(metricsRegistry),
+    setLogLevel(level) {
+      log.level = level;
+    },
+    setModels(models) {
+      served = createServedModels(models);
+      inference.prune();
+    },
+    drain() {
+      isDraining = true;
+      server.stopListening();
+    },
+    close() {
+      end();
+      // After the answer is on its way; without the port nothing keeps the thread alive.
+      setImmediate(() => port.close());
+    },
+  };
+  const main = connectThread<MainMethods, FrontMethods>(port, methods);
+
+  const native = data.recovery === 'native' ? loadNativeRecovery() : { unavailable: 'not asked for' };
+  if ('unavailable' in native) {
+    log.warn({ reason: native.unavailable }, 'no native secp256k1: signatures go to the compute pool');
+  }
+  const authentication: AuthenticationOptions = {
+    clock,
+    window: {
+      maxAgeS: Math.ceil(config.auth.maxAge / 1_000),
+      maxSkewS: Math.floor(config.auth.maxSkew / 1_000),
+      replayMarkS: data.replayMarkS,
+    },
+    replayTable: new ReplayTable(memory.replayTable),
+    recovery:
+      'unavailable' in native
+        ? createPoolRecovery((signed) => main.call('recoverSigner', signed, poolCallTimeoutMs))
+        : native,
+    recordMark: (second) => main.call('recordReplayMark', second),
+    recordedMarkS: () => vitals.storedMarkS,
+    count: metrics.countAuth,
+  };
+
+  const schedulerOnly = authorityOf(createSchedulerRegistry(config.schedulerAddress));
+  const gatewayOrScheduler = anyAuthority([schedulerOnly, authorityOf(gateways)]);
+  const gatewayAuth = config.registry.bypassAuth
+    ? bypassAuthentication(metrics.countAuth)
+    : authenticate(authentication, gatewayOrScheduler);
+  const schedulerAuth = authenticate(authentication, schedulerOnly);
+
+  let isDraining = false;
+  const owner = addressWords(addressBytes(data.owner));
+  const admit: Layer = (next) => (x) => {
+    x.phase = 'admit';
+    if (config.registry.requireRegistration === 'refuse') {
+      const state = registrationState(providers, owner);
+      if (state === 'unknown') throw new NodeError('registry_unavailable');
+      if (state !== 'active') throw new NodeError('not_registered');
+    }
+    next(x);
+  };
+  const refuseWhileDraining: Layer = (next) => (x) => {
+    if (isDraining) throw new NodeError('draining');
+    next(x);
+  };
+  const record: Layer = (next) => (x) => {
+    inFlight.enter(index, requestColumn);
+    x.onEnd((end) => {
+      x.phase = 'record';
+      inFlight.leave(index, requestColumn);
+      const durationMs = performance.now() - x.startedAtMs;
+      const status = x.status === 0 ? 499 : x.status;
+      metrics.countResponse(x.endpoint, status, durationMs / 1_000);
+      if (x.isStreamed && x.firstByteAtMs > 0) {
+        metrics.observeFirstToken(x.endpoint, (x.firstByteAtMs - x.startedAtMs) / 1_000);
+      }
+      if (log.isLevelEnabled('debug')) log.debug({ ...summaryOf(x), end, status, durationMs }, 'request');
+    });
+    next(x);
+  };
+
+  const size = limitBody(config.node.maxBodyBytes);
+  const route = (
+    errorFormat: Route['errorFormat'],
+    methodNames: readonly string[],
+    pattern: string,
+    layers: readonly Layer[],
+    handler: Handler,
+  ): Route => ({
+    pattern,
+    errorFormat,
+    handler: through(
+      [record, ...layers, ...(methodNames.length > 0 ? [allowMethods(methodNames)] : [])],
+      handler,
+    ),
+  });
+  const gateway = [refuseWhileDraining, size, gatewayAuth, admit];
+  const scheduler = [refuseWhileDraining, size, schedulerAuth];
+  const health: Handler = (x) => x.respondJson(200, { status: 'ok' });
+  const unknownRoute: Handler = () => {
+    throw new NodeError('route_not_found');
+  };
+
+  const routes: readonly Route[] = [
+    route('openai', ['POST'], '/v1/chat/completions', gateway, inference.json),
+    route('openai', ['POST'], '/v1/completions', gateway, inference.json),
+    route('openai', ['POST'], '/v1/embeddings', gateway, inference.json),
+    route(
+      'openai',
+      ['GET', 'POST'],
+      '/v1/models',
+      gateway,
+      listModels(() => served),
+    ),
+    route(
+      'openai',
+      ['GET'],
+      '/v1/models/*',
+      gateway,
+      retrieveModel(() => served),
+    ),
+    route('openai', [], '/v1/*', gateway, config.proxy.passThrough ? inference.passThrough : unknownRoute),
+    route('plain', ['POST'], '/challenge', scheduler, answerChallenge([])),
+    route('plain', ['GET', 'HEAD'], '/health', [], health),
+    route('plain', [], '/*', [], unknownRoute),
+  ];
+
+  const { certFile, keyFile } = config.node.tls;
+  const server = createHttpServer({
+    tls: certFile === '' ? undefined : { certFile, keyFile },
+    maxBodyBytes: config.node.maxBodyBytes,
+    handler: routeAll(routes),
+    onFault: (thrown, x) => {
+      const err = toNodeError(thrown);
+      // A refusal thrown by a layer is an answer, not a fault.
+      if (errorCodes[err.code satisfies ErrorCodeName].status !== 500) return;
+      metrics.countHandlerFault();
+      log.error({ ...summaryOf(x), err: thrown }, 'request failed by an error of this program');
+    },
+  });
+
+  const heartbeat = setInterval(() => vitals.beat(index), heartbeatMs);
+  heartbeat.unref();
+
+  const end = (): void => {
+    clearInterval(heartbeat);
+    server.close();
+    inference.close();
+  };
+
+  const reportFailure = async (thrown: unknown): Promise<void> => {
+    try {
+      const report = { error: toNodeError(thrown).toData(), metrics: await snapshotMetrics(metricsRegistry) };
+      await main.call('frontFailed', report, lastWordsMs);
+    } finally {
+      process.exit(1);
+    }
+  };
+  process.on('uncaughtException', (thrown) => {
+    // uWS aborts the whole process when a thread ends with open sockets: close them before anything else.
+    end();
+    log.fatal({ err: thrown }, 'front failed and will be replaced');
+    void reportFailure(thrown);
+  });
+
+  vitals.beat(index);
+  await server.listen(config.node.listenAddress, data.port);
+  await main.call('frontListens', index);
+}
+
+/** A registry view as an authority; one that is not fresh authorises nobody. */
+function authorityOf(view: Pick<RegistryView, 'lookup' | 'isFresh'>): CallerAuthority {
+  return {
+    standingOf(caller) {
+      if (!view.isFresh()) return 'unavailable';
+      return (view.lookup(caller) & namedByActive) !== 0 ? 'known' : 'unknown';
+    },
+  };
+}
+
+function summaryOf(x: Exchange): Record<string, unknown> {
+  return {
+    id: x.id,
+    method: x.head.method,
+    endpoint: x.endpoint,
+    caller: x.caller,
+    code: x.errorCode,
+    bytesIn: x.body.bytes.length,
+    bytesOut: x.sentBytes,
+  };
+}

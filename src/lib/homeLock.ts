@@ -1,0 +1,106 @@
+/**
+ * The lock that one running node holds on its home folder: two nodes with one key would each accept a request
+ * once. The file names its holder; a holder that is gone is replaced. Runs in main.
+ */
+import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { NodeError } from '../errors/nodeError.js';
+
+export interface HomeLock {
+  release(): void;
+}
+
+interface Holder {
+  readonly pid: number;
+  /** Distinguishes a process from a later one with the same id; empty where the system does not tell. */
+  readonly startTime: string;
+  readonly host: string;
+}
+
+const refreshMs = 5_000;
+/** A holder on another host (a container that is gone) is believed dead after this long without a refresh. */
+const abandonedAfterMs = 20_000;
+
+/** @throws NodeError `home_locked` */
+export function lockHome(file: string): HomeLock {
+  const me: Holder = { pid: process.pid, startTime: startTimeOf(process.pid), host: hostname() };
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, `${JSON.stringify(me)}\n`, { mode: 0o600 });
+  try {
+    // A second round, because another process may take over the same dead lock at the same moment.
+    for (let round = 0; round < 2; round++) {
+      if (linkExclusively(draft, file)) return holdLock(file);
+      const holder = readHolder(file);
+      if (holder !== undefined && isAlive(holder, file)) break;
+      renameSync(file, `${draft}.dead`);
+      rmSync(`${draft}.dead`, { force: true });
+    }
+  } finally {
+    rmSync(draft, { force: true });
+  }
+  const pid = readHolder(file)?.pid;
+  throw new NodeError('home_locked', {
+    message: `${file} is held by process ${pid ?? 'unknown'}: stop that node, or use another --home.`,
+  });
+}
+
+function holdLock(file: string): HomeLock {
+  const refresh = setInterval(() => {
+    const now = new Date();
+    try {
+      utimesSync(file, now, now);
+    } catch {
+      // Somebody deleted the file; the lock is still ours as far as anyone can tell from this process.
+    }
+  }, refreshMs);
+  refresh.unref();
+  return {
+    release() {
+      clearInterval(refresh);
+      if (readHolder(file)?.pid === process.pid) rmSync(file, { force: true });
+    },
+  };
+}
+
+function linkExclusively(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw thrown;
+  }
+}
+
+function readHolder(file: string): Holder | undefined {
+  try {
+    const { pid, startTime, host } = JSON.parse(readFileSync(file, 'utf8')) as Partial<Holder>;
+    if (typeof pid !== 'number' || typeof host !== 'string') return undefined;
+    return { pid, startTime: startTime ?? '', host };
+  } catch {
+    // Gone meanwhile, or not ours: nobody that could be asked holds it.
+    return undefined;
+  }
+}
+
+function isAlive({ pid, startTime, host }: Holder, file: string): boolean {
+  if (host !== hostname()) return Date.now() - statSync(file).mtimeMs < abandonedAfterMs;
+  if (pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ESRCH') return false;
+  }
+  return startTimeOf(pid) === startTime;
+}
+
+/** Field 22 of `/proc/<pid>/stat`, counted behind the command's closing parenthesis. */
+function startTimeOf(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  } catch {
+    // Not Linux.
+    return '';
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * What a front counts. Series are looked up once and kept, so that a request costs no label hashing; every
+ * label comes from a closed set. Runs on the fronts.
+ */
+import { Counter, Gauge, Histogram } from 'prom-client';
+import type { EventLoopDelay } from './eventLoopDelay.js';
+import type { MetricsRegistry } from './threadMetrics.js';
+
+export interface FrontMetrics {
+  /** `statusCode` is 499 when the client left before the answer began. */
+  countResponse(endpoint: string, statusCode: number, durationS: number): void;
+  observeFirstToken(endpoint: string, seconds: number): void;
+  countAuth(outcome: string): void;
+  countUpstreamError(backend: string, kind: string): void;
+  countHandlerFault(): void;
+}
+
+/** From a cached model list to a long generation. */
+const durationBucketsS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
+/** The boundaries that OpenTelemetry's GenAI conventions ask for. */
+const firstTokenBucketsS = [
+  0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
+];
+
+export function createFrontMetrics(registry: MetricsRegistry, delay: EventLoopDelay): FrontMetrics {
+  const responses = registry.add(
+    new Counter({
+      name: 'endpoint_responses_total',
+      help: 'Answers on the public port by route and status.',
+      labelNames: ['endpoint', 'status_code'],
+      registers: [],
+    }),
+  );
+  const durations = registry.add(
+    new Histogram({
+      name: 'fxn_http_request_duration_seconds',
+      help: 'From the head of a request to the end of its answer.',
+      labelNames: ['endpoint'],
+      buckets: durationBucketsS,
+      registers: [],
+    }),
+  );
+  const firstTokens = registry.add(
+    new Histogram({
+      name: 'gen_ai_server_time_to_first_token_seconds',
+      help: 'From the head of a request to the first byte of its streamed answer.',
+      labelNames: ['endpoint'],
+      buckets: firstTokenBucketsS,
+      registers: [],
+    }),
+  );
+  const auth = registry.add(
+    new Counter({
+      name: 'fxn_auth_requests_total',
+      help: 'Authenticated requests by outcome: accepted, bypassed, or the code of the refusal.',
+      labelNames: ['outcome'],
+      registers: [],
+    }),
+  );
+  const upstreamErrors = registry.add(
+    new Counter({
+      name: 'fxn_upstream_errors_total',
+      help: 'Requests to a backend that did not end well, by kind.',
+      labelNames: ['backend', 'kind'],
+      registers: [],
+    }),
+  );
+  const faults = registry.add(
+    new Counter({
+      name: 'fxn_handler_faults_total',
+      help: 'Requests that failed by an error of this program; each is in the log.',
+      registers: [],
+    }),
+  );
+  registry.add(
+    new Gauge({
+      name: 'fxn_event_loop_delay_seconds',
+      help: 'Event-loop delay of a thread, 99th percentile since the last scrape.',
+      labelNames: ['thread'],
+      registers: [],
+      collect() {
+        this.set({ thread: delay.thread }, delay.take());
+      },
+    }),
+  );
+
+  const responseSeries = new Map<string, Counter.Internal>();
+  const responseOf = (endpoint: string, statusCode: number): Counter.Internal => {
+    const key = `${endpoint} ${statusCode}`;
+    let series = responseSeries.get(key);
+    if (series === undefined) {
+      series = responses.labels(endpoint, String(statusCode));
+      responseSeries.set(key, series);
+    }
+    return series;
+  };
+  const durationOf = remembered((endpoint) => durations.labels(endpoint));
+  const firstTokenOf = remembered((endpoint) => firstTokens.labels(endpoint));
+  const authOf = remembered((outcome) => auth.labels(outcome));
+
+  return {
+    countResponse(endpoint, statusCode, durationS) {
+      responseOf(endpoint, statusCode).inc();
+      durationOf(endpoint).observe(durationS);
+    },
+    observeFirstToken: (endpoint, seconds) => firstTokenOf(endpoint).observe(seconds),
+    countAuth: (outcome) => authOf(outcome).inc(),
+    countUpstreamError: (backend, kind) => upstreamErrors.labels(backend, kind).inc(),
+    countHandlerFault: () => faults.inc(),
+  };
+}
+
+function remembered<Series>(make: (label: string) => Series): (label: string) => Series {
+  const made = new Map<string, Series>();
+  return (label) => {
+    let series = made.get(label);
+    if (series === undefined) {
+      series = make(label);
+      made.set(label, series);
+    }
+    return series;
+  };
+}

@@ -1,0 +1,106 @@
+/**
+ * What only main can count: requests in flight over all fronts, the replay table, backends, fronts replaced,
+ * and the process itself. Gauges are read from their sources when scraped. Runs in main.
+ */
+import { Counter, collectDefaultMetrics, Gauge } from 'prom-client';
+import type { EventLoopDelay } from './eventLoopDelay.js';
+import type { MetricsRegistry } from './threadMetrics.js';
+
+export interface NodeMetricSources {
+  requestsInFlight(): number;
+  /** Requests in flight and whether it answers, by backend label; a label may come more than once. */
+  backends(): readonly { readonly label: string; readonly inFlight: number; readonly isUp: boolean }[];
+  replayEntries(): number;
+  readonly replayCapacity: number;
+}
+
+export interface NodeMetrics {
+  countRestart(thread: 'front' | 'registry'): void;
+  countReload(outcome: 'applied' | 'refused'): void;
+}
+
+export function createNodeMetrics(
+  registry: MetricsRegistry,
+  sources: NodeMetricSources,
+  delay: EventLoopDelay,
+): NodeMetrics {
+  collectDefaultMetrics({ register: registry });
+  const gauge = (name: string, help: string, read: () => number): void => {
+    registry.add(
+      new Gauge({
+        name,
+        help,
+        registers: [],
+        collect() {
+          this.set(read());
+        },
+      }),
+    );
+  };
+  gauge(
+    'fxn_http_in_flight_requests',
+    'Requests on the public port that are open.',
+    sources.requestsInFlight,
+  );
+  gauge('fxn_replay_entries', 'Live entries of the replay table.', sources.replayEntries);
+  gauge(
+    'fxn_replay_capacity_entries',
+    'Entries that the replay table can hold.',
+    () => sources.replayCapacity,
+  );
+  registry.add(
+    new Gauge({
+      name: 'fxn_upstream_in_flight_requests',
+      help: 'Requests to a backend that are open.',
+      labelNames: ['backend'],
+      registers: [],
+      collect() {
+        this.reset();
+        for (const { label, inFlight } of sources.backends()) this.inc({ backend: label }, inFlight);
+      },
+    }),
+  );
+  registry.add(
+    new Gauge({
+      name: 'fxn_upstream_up',
+      help: 'Whether a backend answered its last health check.',
+      labelNames: ['backend'],
+      registers: [],
+      collect() {
+        this.reset();
+        for (const { label, isUp } of sources.backends()) this.set({ backend: label }, isUp ? 1 : 0);
+      },
+    }),
+  );
+  registry.add(
+    new Gauge({
+      name: 'fxn_event_loop_delay_seconds',
+      help: 'Event-loop delay of a thread, 99th percentile since the last scrape.',
+      labelNames: ['thread'],
+      registers: [],
+      collect() {
+        this.set({ thread: delay.thread }, delay.take());
+      },
+    }),
+  );
+  const restarts = registry.add(
+    new Counter({
+      name: 'fxn_thread_restarts_total',
+      help: 'Threads that failed and were replaced.',
+      labelNames: ['thread'],
+      registers: [],
+    }),
+  );
+  const reloads = registry.add(
+    new Counter({
+      name: 'fxn_config_reloads_total',
+      help: 'Reloads of the configuration by outcome.',
+      labelNames: ['outcome'],
+      registers: [],
+    }),
+  );
+  return {
+    countRestart: (thread) => restarts.inc({ thread }),
+    countReload: (outcome) => reloads.inc({ outcome }),
+  };
+}

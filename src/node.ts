@@ -1,0 +1,396 @@
+/**
+ * The node: supervisor of its threads. What exists, in order; `close` ends it in reverse. Main stays free of
+ * work that takes long, because it answers the admin port and watches the others.
+ */
+import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { type Admin, type Readiness, startAdmin } from './admin.js';
+import { createReplayMarkWriter, readReplayMark } from './auth/replayMark.js';
+import { createComputePool } from './compute/computePool.js';
+import type { Config } from './config/config.js';
+import { type LoadConfigOptions, type LoadedConfig, loadConfig } from './config/loadConfig.js';
+import { NodeError } from './errors/nodeError.js';
+import type { FrontData, FrontMethods, MainMethods, SharedMemory } from './front.js';
+import { reservePort } from './http/reservePort.js';
+import type { NodeKey } from './keys/nodeKey.js';
+import type { AddressText } from './lib/address.js';
+import { nowSeconds, systemClock } from './lib/clock.js';
+import { lockHome } from './lib/homeLock.js';
+import { type SupervisedThread, startSupervisedThread, type ThreadFailure } from './lib/supervisedThread.js';
+import type { Logger } from './logger/logger.js';
+import { watchEventLoop } from './metrics/eventLoopDelay.js';
+import { createNodeMetrics } from './metrics/nodeMetrics.js';
+import {
+  cumulativeOnly,
+  MetricsRegistry,
+  type MetricsSnapshot,
+  mergeSnapshots,
+  renderMetrics,
+  snapshotMetrics,
+} from './metrics/threadMetrics.js';
+import { watchBackends } from './openai/backendWatch.js';
+import { createBackendSlots, type RoutedModels } from './openai/routedModels.js';
+import { createRegistryCell } from './registry/registrySnapshot.js';
+import type { RegistryThreadData, RegistryThreadMethods } from './registry/registryThread.js';
+import { BackendHealth, createBackendHealth } from './shm/backendHealth.js';
+import { createFrontVitals, FrontVitals } from './shm/frontVitals.js';
+import {
+  backendColumn,
+  createInFlightTable,
+  InFlightTable,
+  maxBackendSlots,
+  requestColumn,
+} from './shm/inFlightTable.js';
+import { createReplayTable, ReplayTable } from './shm/replayTable.js';
+
+export interface NodeOptions {
+  readonly loaded: LoadedConfig;
+  /** How `loaded` was loaded, to do it again on reload. */
+  readonly source: LoadConfigOptions;
+  /** Opened while the rest starts: decrypting takes longer than everything else together. */
+  readonly key: Promise<NodeKey>;
+  readonly log: Logger;
+  /** Ends the process when the node cannot go on by itself. */
+  readonly abort: (exitCode: number) => void;
+  /** `pool` does without the native signature library. */
+  readonly recovery?: 'native' | 'pool';
+  /** Another entry for the front threads, for tests that break one. */
+  readonly frontEntry?: URL;
+}
+
+export interface ProviderNode {
+  readonly port: number;
+  readonly adminPort: number;
+  /** Loads both files again; a bad one changes nothing. Applies models, backends and log level. */
+  reload(): Promise<void>;
+  /** Lets open requests end, at most for the drain timeout, then closes everything. */
+  close(): Promise<void>;
+}
+
+/** The process cannot go on and the service manager should start it again (EX_SOFTWARE). */
+const exitInternal = 70;
+const watchdogMs = 1_000;
+/** A front that did not beat for so many looks hangs. Looks, not seconds: a machine that slept must not count. */
+const missedBeats = 10;
+const drainPollMs = 50;
+const threadReplyMs = 2_000;
+
+export async function startNode(options: NodeOptions): Promise<ProviderNode> {
+  const { log, abort, recovery = 'native' } = options;
+  const { config, paths } = options.loaded;
+  const clock = systemClock;
+  mkdirSync(paths.home, { recursive: true, mode: 0o700 });
+  const lock = lockHome(paths.lockFile);
+  // An earlier process with this home ended before the lock was ours, so it served nothing dated later.
+  const lockedAtS = nowSeconds(clock);
+  const closers: (() => unknown)[] = [() => lock.release()];
+
+  try {
+    const node = await startLocked();
+    return node;
+  } catch (thrown) {
+    await closeAll(closers, log);
+    throw thrown;
+  }
+
+  async function startLocked(): Promise<ProviderNode> {
+    const recordedMarkS = readReplayMark(paths.replayMarkFile);
+    const port = await reservePort(config.node.listenAddress, config.node.listenPort);
+
+    const fronts = config.node.threads === 'auto' ? availableParallelism() : config.node.threads;
+    const memory = createMemory(config, fronts);
+    const inFlight = new InFlightTable(memory.inFlight);
+    const vitals = new FrontVitals(memory.vitals);
+    const replayTable = new ReplayTable(memory.replayTable);
+    vitals.storedMarkS = recordedMarkS;
+    const recordReplayMark = createReplayMarkWriter(paths.replayMarkFile, vitals);
+
+    const slots = createBackendSlots(maxBackendSlots, (slot) => inFlight.total(backendColumn(slot)) === 0);
+    let models = slots.assign(options.loaded.modelBackends);
+    let logLevel = config.logger.verbosity;
+    const backendWatch = watchBackends({
+      intervalMs: config.proxy.healthInterval,
+      health: new BackendHealth(memory.health),
+      log,
+    });
+    closers.push(() => backendWatch.close());
+    backendWatch.watch(models);
+
+    const pool = createComputePool({
+      threads: config.compute.threads,
+      maxQueued: signatureQueue,
+      deadlineMs: config.compute.deadline,
+    });
+    closers.push(() => pool.close());
+
+    const metricsRegistry = new MetricsRegistry();
+    const metrics = createNodeMetrics(
+      metricsRegistry,
+      {
+        requestsInFlight: () => inFlight.total(requestColumn),
+        backends: () =>
+          backendsOf(models).map((backend) => ({
+            label: backend.label,
+            inFlight: inFlight.total(backendColumn(backend.slot)),
+            isUp: backendWatch.isUp(backend) ?? false,
+          })),
+        replayEntries: () => replayTable.count(nowSeconds(clock)),
+        replayCapacity: config.nonceCache.capacity,
+      },
+      watchEventLoop('main'),
+    );
+    /** What fronts that are gone had counted. */
+    let departed: MetricsSnapshot = [];
+
+    const key = await options.key;
+    const owner: AddressText = config.registry.owner === '' ? key.address : config.registry.owner;
+    log.info({ address: key.checksumAddress, owner }, 'node key');
+
+    const onFailure = (thread: 'front' | 'registry', failure: ThreadFailure): void => {
+      metrics.countRestart(thread);
+      log.error(
+        { err: failure.error, exitCode: failure.exitCode, inARow: failure.inARow },
+        `${thread} thread failed`,
+      );
+    };
+    const onGiveUp = (thread: string): void => {
+      log.fatal({ thread }, 'a thread fails again and again: the process ends');
+      abort(exitInternal);
+    };
+
+    const registry = startSupervisedThread<RegistryThreadMethods, Record<never, never>>({
+      entry: new URL(import.meta.resolve('#workers/registry.js')),
+      name: 'registry',
+      workerData: (): RegistryThreadData => ({
+        chainId: config.chainId,
+        rpcUrls: config.rpcProvider,
+        router: config.registry.routerSmartContractAddress,
+        owner,
+        gatewayPollIntervalMs: config.registry.gateway.pollInterval,
+        providerPollIntervalMs: config.registry.provider.pollInterval,
+        maxStalenessMs: config.registry.maxStaleness,
+        confirmations: config.registry.confirmations,
+        snapshotsFolder: paths.snapshotsFolder,
+        logLevel,
+        gatewayCell: memory.gatewayCell,
+        providerCell: memory.providerCell,
+      }),
+      methods: {},
+      onFailure: (failure) => onFailure('registry', failure),
+      onGiveUp: () => onGiveUp('registry'),
+    });
+    closers.push(async () => {
+      const ended = registry.ended();
+      await registry.calls.call('close', undefined, threadReplyMs);
+      await ended;
+    });
+
+    const listening = Array.from({ length: fronts }, deferred);
+    const frontMethods = (index: number): MainMethods => ({
+      frontListens: () => listening[index]?.resolve(),
+      async frontFailed(report) {
+        departed = await mergeSnapshots([departed, cumulativeOnly(report.metrics)]);
+      },
+      recordReplayMark,
+      recoverSigner: (signed) => pool.run('recoverSigner', signed),
+    });
+    const startFrontThread = (index: number): SupervisedThread<FrontMethods> =>
+      startSupervisedThread<FrontMethods, MainMethods>({
+        entry: options.frontEntry ?? new URL(import.meta.resolve('#workers/front.js')),
+        name: `front-${index}`,
+        workerData: (): FrontData => ({
+          index,
+          config,
+          logLevel,
+          models,
+          memory,
+          port,
+          replayMarkS: Math.max(lockedAtS, recordedMarkS),
+          owner,
+          recovery,
+        }),
+        methods: frontMethods(index),
+        onFailure(failure) {
+          inFlight.clearFront(index);
+          onFailure('front', failure);
+          // Only the first start is waited for; there a front that fails ends the start.
+          listening[index]?.reject(failure.error ?? new NodeError('internal_error'));
+          // Node takes the thread down itself then, and uWS aborts if a socket was left; nothing to wait for.
+          if ((failure.error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY') {
+            abort(exitInternal);
+          }
+        },
+        onGiveUp: () => onGiveUp(`front-${index}`),
+      });
+    const frontThreads = Array.from({ length: fronts }, (_, index) => startFrontThread(index));
+    closers.push(() => closeFronts(frontThreads));
+    await Promise.all(listening.map(({ promise }) => promise));
+
+    const watchdog = watchFronts(vitals, fronts, (index) => {
+      log.fatal({ thread: `front-${index}` }, 'a front hangs: the process ends');
+      abort(exitInternal);
+    });
+    closers.push(() => clearInterval(watchdog));
+
+    let isDraining = false;
+    const collect = async (): Promise<MetricsSnapshot[]> => {
+      const threads = [registry, ...frontThreads] as SupervisedThread<FrontMethods>[];
+      const answers = await Promise.allSettled(
+        threads.map(({ calls }) => calls.call('collectMetrics', undefined, threadReplyMs)),
+      );
+      // A thread that is just being replaced is left out of this scrape; its counts are in `departed`.
+      const present = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+      return [await snapshotMetrics(metricsRegistry), departed, ...present];
+    };
+    const readiness = async (): Promise<Readiness> => {
+      const status = await registry.calls.call('status', undefined, threadReplyMs);
+      const backends = backendsOf(models).map((backend) => ({
+        backend: backend.label,
+        up: backendWatch.isUp(backend) ?? null,
+      }));
+      const missing = (['gateway', 'provider'] as const)
+        .filter((name) => !status[name].isFresh)
+        .map((name) => `${name} registry: ${status[name].lastError?.message ?? 'not read yet'}`);
+      if (!backends.some(({ up }) => up)) missing.push('backends: none answers');
+      if (isDraining) missing.push('the node is shutting down');
+      return { ready: missing.length === 0, missing, backends, ...status } as Readiness;
+    };
+    const admin: Admin = await startAdmin({
+      host: config.admin.listenAddress,
+      port: config.admin.listenPort,
+      renderMetrics: async () => renderMetrics(await collect()),
+      readiness,
+      log,
+    });
+    closers.push(() => admin.close());
+    log.info(
+      {
+        address: config.node.listenAddress,
+        port,
+        tls: config.node.tls.certFile !== '',
+        fronts,
+        adminAddress: config.admin.listenAddress,
+        adminPort: admin.port,
+      },
+      'listening',
+    );
+
+    const tellFronts = (
+      tell: (front: SupervisedThread<FrontMethods>) => Promise<unknown>,
+    ): Promise<unknown> =>
+      // A front that fails meanwhile starts again with the new values.
+      Promise.allSettled(frontThreads.map(tell));
+
+    return {
+      port,
+      adminPort: admin.port,
+      async reload() {
+        let fresh: LoadedConfig;
+        let routed: RoutedModels;
+        try {
+          fresh = loadConfig(options.source);
+          routed = slots.assign(fresh.modelBackends);
+        } catch (err) {
+          metrics.countReload('refused');
+          log.error({ err }, 'reload refused: the old configuration stays');
+          return;
+        }
+        models = routed;
+        logLevel = fresh.config.logger.verbosity;
+        log.level = logLevel;
+        backendWatch.watch(models);
+        await tellFronts(async ({ calls }) => {
+          await calls.call('setLogLevel', logLevel);
+          await calls.call('setModels', models);
+        });
+        await registry.calls.call('setLogLevel', logLevel).catch((err: unknown) => {
+          log.warn({ err }, 'the registry thread keeps its log level');
+        });
+        metrics.countReload('applied');
+        log.info({ models: models.models.length, logLevel }, 'reloaded models, backends and log level');
+      },
+      async close() {
+        isDraining = true;
+        log.info({ inFlight: inFlight.total(requestColumn) }, 'draining');
+        await tellFronts(({ calls }) => calls.call('drain', undefined, threadReplyMs));
+        const deadlineMs = performance.now() + config.node.drainTimeout;
+        while (inFlight.total(requestColumn) > 0 && performance.now() < deadlineMs) {
+          await new Promise((resolve) => setTimeout(resolve, drainPollMs));
+        }
+        const cut = inFlight.total(requestColumn);
+        if (cut > 0) log.warn({ cut }, 'the drain timeout cuts open requests');
+        await closeAll(closers, log);
+        log.info('stopped');
+      },
+    };
+  }
+}
+
+/** Signatures that may wait for the compute pool over all fronts; more are refused. */
+const signatureQueue = 1_024;
+
+function createMemory(config: Config, fronts: number): SharedMemory {
+  const lifetimeMs = config.auth.maxAge + config.auth.maxSkew;
+  return {
+    gatewayCell: createRegistryCell(),
+    providerCell: createRegistryCell(),
+    replayTable: createReplayTable({
+      capacity: config.nonceCache.capacity,
+      maxLifetimeS: Math.ceil(lifetimeMs / 1_000) + 2,
+    }),
+    inFlight: createInFlightTable(fronts),
+    vitals: createFrontVitals(fronts),
+    health: createBackendHealth(),
+  };
+}
+
+interface Deferred {
+  readonly promise: Promise<void>;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+function deferred(): Deferred {
+  let settle: Pick<Deferred, 'resolve' | 'reject'> | undefined;
+  const promise = new Promise<void>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  return { promise, ...settle! };
+}
+
+const backendsOf = ({ models }: RoutedModels) => models.flatMap((model) => model.backends);
+
+function watchFronts(vitals: FrontVitals, fronts: number, onHang: (index: number) => void): NodeJS.Timeout {
+  const seen = Array.from({ length: fronts }, () => ({ beat: -1, missed: 0 }));
+  const watchdog = setInterval(() => {
+    for (const [index, state] of seen.entries()) {
+      const beat = vitals.heartbeat(index);
+      state.missed = beat === state.beat ? state.missed + 1 : 0;
+      state.beat = beat;
+      if (state.missed === missedBeats) onHang(index);
+    }
+  }, watchdogMs);
+  watchdog.unref();
+  return watchdog;
+}
+
+async function closeFronts(threads: readonly SupervisedThread<FrontMethods>[]): Promise<void> {
+  await Promise.all(
+    threads.map(async (thread) => {
+      const ended = thread.ended();
+      await thread.calls.call('close', undefined, threadReplyMs);
+      await ended;
+    }),
+  );
+}
+
+/** In reverse; one that fails does not keep the others from closing. */
+async function closeAll(closers: (() => unknown)[], log: Logger): Promise<void> {
+  for (const close of closers.splice(0).reverse()) {
+    try {
+      await close();
+    } catch (err) {
+      log.warn({ err }, 'a part did not close in good order');
+    }
+  }
+}
