@@ -9,7 +9,6 @@ import { anyAuthority, type CallerAuthority } from './auth/authority.js';
 import { createPoolRecovery, loadNativeRecovery, type SignedDigest } from './auth/signerRecovery.js';
 import { answerChallenge } from './challenge/challenge.js';
 import type { Config } from './config/config.js';
-import { type ErrorCodeName, errorCodes } from './errors/codes.js';
 import { NodeError, type NodeErrorData, toNodeError } from './errors/nodeError.js';
 import type { Exchange } from './http/exchange.js';
 import { limitBody } from './http/limitBody.js';
@@ -261,9 +260,8 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
     maxBodyBytes: config.node.maxBodyBytes,
     handler: routeAll(routes),
     onFault: (thrown, x) => {
-      const err = toNodeError(thrown);
       // A refusal thrown by a layer is an answer, not a fault.
-      if (errorCodes[err.code satisfies ErrorCodeName].status !== 500) return;
+      if (toNodeError(thrown).code !== 'internal_error') return;
       metrics.countHandlerFault();
       log.error({ ...summaryOf(x), err: thrown }, 'request failed by an error of this program');
     },
