@@ -1,0 +1,182 @@
+/**
+ * A JSON-RPC endpoint that misbehaves on command: a real HTTP server in front of a real Anvil. Runs in tests.
+ */
+
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** What it does with requests; a fault lasts until the next `misbehave`. */
+export type RpcFault =
+  | 'none'
+  /** Takes requests and never answers. */
+  | 'hang'
+  /** Answers the question for the newest block, and hangs on calls. */
+  | 'hang_on_calls'
+  | 'rate_limit'
+  /** A rate limit as JSON-RPC error under HTTP 200. */
+  | 'rate_limit_in_body'
+  | 'server_error'
+  | 'garbage'
+  /** JSON that is no JSON-RPC. */
+  | 'wrong_shape'
+  /** A body that never stops growing. */
+  | 'endless'
+  /** Valid JSON-RPC whose results mean nothing. */
+  | 'nonsense_results'
+  | 'wrong_chain'
+  | 'drop_connection'
+  /** Says that the newest block is `lagBlocks` older than it is, and answers as of then. */
+  | 'lag'
+  /** As `lag`, on every second question for the newest block. */
+  | 'alternate'
+  /** Lags, but answers calls from the newest block whatever block they ask for. */
+  | 'ignore_block';
+
+export interface FaultyRpc {
+  readonly url: string;
+  /** Requests seen so far, by method. */
+  readonly seen: ReadonlyMap<string, number>;
+  misbehave(fault: RpcFault, lagBlocks?: number): void;
+  /** Does something to the chain just before the next request of that method is passed on. */
+  interrupt(method: string, action: () => Promise<void>): void;
+  close(): Promise<void>;
+}
+
+interface RpcRequest {
+  readonly id: number;
+  readonly method: string;
+  params: unknown[];
+}
+
+export async function startFaultyRpc(targetUrl: string, port = 0): Promise<FaultyRpc> {
+  let fault: RpcFault = 'none';
+  let lag = 0;
+  let headQuestions = 0;
+  const seen = new Map<string, number>();
+
+  let interruption: { method: string; action: () => Promise<void> } | undefined;
+
+  const ask = async (request: RpcRequest): Promise<string> => {
+    const body = JSON.stringify({ jsonrpc: '2.0', ...request });
+    const headers = { 'content-type': 'application/json' };
+    return await (await fetch(targetUrl, { method: 'POST', headers, body })).text();
+  };
+
+  const laggedHead = async (): Promise<string> => {
+    const { result } = JSON.parse(await ask({ id: 0, method: 'eth_blockNumber', params: [] })) as {
+      result: string;
+    };
+    return `0x${(Number(result) - lag).toString(16)}`;
+  };
+
+  const forward = async (request: RpcRequest, response: ServerResponse): Promise<void> => {
+    if (request.method === 'eth_getBlockByNumber' && request.params[0] === 'latest') {
+      headQuestions++;
+      if (fault === 'lag' || fault === 'ignore_block' || (fault === 'alternate' && headQuestions % 2 === 0)) {
+        request.params = [await laggedHead(), false];
+      }
+    }
+    if (request.method === 'eth_call' && fault === 'ignore_block')
+      request.params = [request.params[0], 'latest'];
+    const text = await ask(request);
+    if (fault === 'wrong_chain' && request.method === 'eth_chainId') reply(response, request.id, '0x1');
+    else response.writeHead(200, { 'content-type': 'application/json' }).end(text);
+  };
+
+  const answer = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of message) chunks.push(chunk as Buffer);
+    const request = JSON.parse(Buffer.concat(chunks).toString()) as RpcRequest;
+    seen.set(request.method, (seen.get(request.method) ?? 0) + 1);
+    if (interruption?.method === request.method) {
+      const { action } = interruption;
+      interruption = undefined;
+      await action();
+    }
+    switch (fault) {
+      case 'hang':
+        return;
+      case 'hang_on_calls':
+        if (request.method === 'eth_call') return;
+        return await forward(request, response);
+      case 'rate_limit':
+        response.writeHead(429, { 'retry-after': '1' }).end('slow down');
+        return;
+      case 'rate_limit_in_body':
+        response
+          .writeHead(200)
+          .end(
+            JSON.stringify({
+              jsonrpc: '2.0',
+              id: request.id,
+              error: { code: -32005, message: 'limit exceeded' },
+            }),
+          );
+        return;
+      case 'server_error':
+        response.writeHead(500).end('<html>');
+        return;
+      case 'garbage':
+        response.writeHead(200).end('{"jsonrpc":"2.0","id":1,"resu');
+        return;
+      case 'wrong_shape':
+        response.writeHead(200).end('[1,2,3]');
+        return;
+      case 'nonsense_results':
+        reply(response, request.id, request.method === 'eth_chainId' ? '0x14a34' : { number: 'seven' });
+        return;
+      case 'drop_connection':
+        message.socket.destroy();
+        return;
+      case 'endless':
+        endless(response);
+        return;
+      case 'none':
+      case 'lag':
+      case 'alternate':
+      case 'wrong_chain':
+      case 'ignore_block':
+        return await forward(request, response);
+    }
+  };
+
+  const server = createServer((message, response) => {
+    answer(message, response).catch(() => response.destroy());
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    seen,
+    misbehave(next, lagBlocks = 0) {
+      fault = next;
+      lag = lagBlocks;
+    },
+    interrupt(method, action) {
+      interruption = { method, action };
+    },
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
+
+function reply(response: ServerResponse, id: number, result: unknown): void {
+  response
+    .writeHead(200, { 'content-type': 'application/json' })
+    .end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+}
+
+/** Writes while the other side reads; stops when it hangs up. */
+function endless(response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  const chunk = Buffer.alloc(64 * 1024, '0');
+  const pump = (): void => {
+    while (!response.destroyed && response.write(chunk));
+  };
+  response.on('drain', pump);
+  pump();
+}
