@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import fc from 'fast-check';
+import { NodeError } from '#src/errors/nodeError.js';
+import { createSnapshotCell, openCellReader, openCellWriter } from '#src/shm/snapshotCell.js';
+import { propertyRuns } from '#test/runs.js';
+
+const asObject = (bytes: Uint8Array): { readonly bytes: Uint8Array } => ({ bytes });
+
+test('a cell holds nothing before the first value', () => {
+  const reader = openCellReader(createSnapshotCell(16), asObject);
+  assert.equal(reader.read(), undefined);
+  assert.equal(reader.generation(), 0);
+  assert.equal(reader.readAtMs(), 0);
+});
+
+test('what is published is what is read, whatever was there before', () => {
+  const cell = createSnapshotCell(100);
+  const writer = openCellWriter(cell);
+  const reader = openCellReader(cell, asObject);
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(2 ** 48), (bytes, readAtMs) => {
+      writer.publish(bytes, readAtMs);
+      assert.deepEqual(reader.read()?.bytes, bytes);
+      assert.equal(reader.readAtMs(), readAtMs);
+    }),
+    { numRuns: propertyRuns(2_000) },
+  );
+});
+
+test('the generation moves only when the content changed, the age always', () => {
+  const cell = createSnapshotCell(16);
+  const writer = openCellWriter(cell);
+  const reader = openCellReader(cell, asObject);
+  writer.publish(Uint8Array.of(1, 2, 3), 1_000);
+  const first = reader.read();
+  writer.publish(Uint8Array.of(1, 2, 3), 2_000);
+  assert.equal(reader.generation(), 1);
+  assert.equal(reader.readAtMs(), 2_000);
+  assert.equal(reader.read(), first);
+  writer.publish(Uint8Array.of(1, 2, 3, 0), 3_000);
+  assert.equal(reader.generation(), 2);
+  assert.notEqual(reader.read(), first);
+});
+
+test('a value is decoded once per generation and frozen', () => {
+  const cell = createSnapshotCell(16);
+  const writer = openCellWriter(cell);
+  let decoded = 0;
+  const reader = openCellReader(cell, (bytes) => ({ length: bytes.byteLength, turn: ++decoded }));
+  writer.publish(Uint8Array.of(1), 1);
+  assert.equal(reader.read(), reader.read());
+  assert.equal(decoded, 1);
+  assert.ok(Object.isFrozen(reader.read()));
+});
+
+test('a payload over the capacity is refused with a code and the old value stays, age included', () => {
+  const cell = createSnapshotCell(4);
+  const writer = openCellWriter(cell);
+  const reader = openCellReader(cell, asObject);
+  writer.publish(Uint8Array.of(1, 2, 3, 4), 5);
+  assert.throws(
+    () => writer.publish(new Uint8Array(5), 6),
+    (error) => error instanceof NodeError && error.code === 'snapshot_overflow',
+  );
+  assert.deepEqual(reader.read()?.bytes, Uint8Array.of(1, 2, 3, 4));
+  assert.equal(reader.readAtMs(), 5);
+});
+
+test('a restarted writer continues the generation it finds', () => {
+  const cell = createSnapshotCell(16);
+  openCellWriter(cell).publish(Uint8Array.of(1), 1);
+  const reader = openCellReader(cell, asObject);
+  const before = reader.read();
+  const restarted = openCellWriter(cell);
+  restarted.publish(Uint8Array.of(1), 2);
+  assert.equal(reader.read(), before);
+  restarted.publish(Uint8Array.of(2), 3);
+  assert.equal(reader.generation(), 2);
+  assert.deepEqual(reader.read()?.bytes, Uint8Array.of(2));
+});
+
+test('a slot changed behind the checksum is no value, rather than an old one under a new age', () => {
+  const cell = createSnapshotCell(16);
+  const writer = openCellWriter(cell);
+  const reader = openCellReader(cell, asObject);
+  writer.publish(Uint8Array.of(1, 2, 3, 4, 5), 1);
+  assert.ok(reader.read());
+  writer.publish(Uint8Array.of(5, 4, 3, 2, 1), 2);
+  const raw = new Uint8Array(cell);
+  const at = raw.findIndex((_, i) => i >= 64 && raw[i] === 5 && raw[i + 1] === 4);
+  raw[at + 1] = 0x84;
+  assert.equal(reader.read(), undefined);
+  writer.publish(Uint8Array.of(7), 3);
+  assert.deepEqual(reader.read()?.bytes, Uint8Array.of(7));
+});
+
+test('every single flipped bit of a slot is noticed', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 1, maxLength: 64 }), fc.nat(), (bytes, bit) => {
+      const cell = createSnapshotCell(64);
+      openCellWriter(cell).publish(bytes, 1);
+      const at = 64 + 64 + ((bit >>> 3) % bytes.byteLength); // generation 1 lies in slot 1
+      const raw = new Uint8Array(cell);
+      raw[at] = (raw[at] as number) ^ (1 << (bit & 7));
+      assert.equal(openCellReader(cell, asObject).read(), undefined);
+    }),
+    { numRuns: propertyRuns(2_000) },
+  );
+});
+
+test('a decoder that throws makes the generation no value', () => {
+  const cell = createSnapshotCell(16);
+  openCellWriter(cell).publish(Uint8Array.of(1), 1);
+  const reader = openCellReader(cell, () => {
+    throw new Error('no such format');
+  });
+  assert.equal(reader.read(), undefined);
+});
+
+test('memory that is no cell is refused', () => {
+  assert.throws(
+    () => openCellWriter(new SharedArrayBuffer(256)),
+    (error) => error instanceof NodeError && error.code === 'snapshot_corrupt',
+  );
+});
+
+/** Publishes payloads of changing length filled with one number, the age telling which, as fast as it can. */
+const racer = `
+  import { workerData } from 'node:worker_threads';
+  const { openCellWriter } = await import(workerData.module);
+  const writer = openCellWriter(workerData.cell);
+  const stop = new Int32Array(workerData.stop);
+  let turn = 0;
+  while (Atomics.load(stop, 0) === 0) {
+    turn = (turn % 250) + 1;
+    writer.publish(new Uint8Array(1000 + turn * 13).fill(turn), turn * 2 ** 31 + turn);
+    if (turn % 5 === 0) Atomics.wait(stop, 0, 0, 0.05);
+  }
+`;
+
+test('a reader never sees half a value while a real writer thread publishes as fast as it can', async () => {
+  const cell = createSnapshotCell(8_192);
+  const stop = new SharedArrayBuffer(4);
+  const module = import.meta.resolve('#src/shm/snapshotCell.js');
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(racer)}`), {
+    workerData: { cell, stop, module },
+  });
+  const reader = openCellReader(cell, asObject);
+  const values = new Set<unknown>();
+  const ages = new Set<number>();
+  const wanted = propertyRuns(100_000);
+  const giveUpAt = Date.now() + 20_000;
+  while (values.size < wanted && Date.now() < giveUpAt) {
+    const value = reader.read();
+    const age = reader.readAtMs();
+    if (age !== 0) {
+      ages.add(age);
+      assert.equal(Math.floor(age / 2 ** 31), age % 2 ** 31, 'the two halves of the age belong together');
+    }
+    if (value === undefined || values.has(value)) continue;
+    values.add(value);
+    const turn = value.bytes[0] as number;
+    assert.equal(value.bytes.byteLength, 1000 + turn * 13);
+    assert.ok(value.bytes.every((byte) => byte === turn));
+  }
+  Atomics.store(new Int32Array(stop), 0, 1);
+  await once(worker, 'exit');
+  assert.ok(values.size > 100, `the reader kept up with ${values.size} values`);
+  assert.ok(ages.size > 100, `the reader saw ${ages.size} ages`);
+});
