@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { ConfigError } from '../config/configError.js';
 import { type LoadedConfig, loadConfig } from '../config/loadConfig.js';
+import { unbuiltFeatures } from '../config/unbuiltFeatures.js';
 import { writeDefaultConfig } from '../config/writeDefaultConfig.js';
 import { NodeError } from '../errors/nodeError.js';
 import { readKeyFile, writeKeyFile } from '../keys/keyFile.js';
@@ -40,7 +41,9 @@ export async function start(options: StartOptions, env: Environment): Promise<vo
     const loaded = loadConfig(source);
     log = createLogger({ level: loaded.config.logger.verbosity, thread: 'main' });
     for (const file of written) log.info({ file }, 'first start: wrote a commented configuration');
-    for (const warning of loaded.warnings) log.warn({ warning }, 'configuration');
+    const { refusals, warnings } = unbuiltFeatures(loaded.config);
+    for (const warning of [...loaded.warnings, ...warnings]) log.warn({ warning }, 'configuration');
+    if (refusals.length > 0) throw new NodeError('config_invalid', { message: refusals.join('\n') });
     const key = openOrCreateKey(loaded, env, log);
     // Awaited by the node; a rejection before that must not count as unhandled.
     key.catch(() => undefined);
