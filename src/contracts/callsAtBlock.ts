@@ -4,8 +4,9 @@
  * which the block is read again and must still have its hash. An endpoint behind a load balancer can
  * answer any call from a node that is behind or on another fork; both ways notice. Runs in the registry thread.
  */
-import { decodeFunctionResult, encodeFunctionData, type Hex, isHex } from 'viem';
+import { encodeFunctionData, type Hex, isHex } from 'viem';
 import { multicall3Abi, multicall3Address } from '#abis/multicall3.js';
+import { type CallResult, decodeAggregateResult } from './aggregateResult.js';
 import { type Block, getBlock, quantity } from './block.js';
 import { chainFailure, chainFailureKind } from './chainFailure.js';
 import type { JsonRpcClient } from './jsonRpc.js';
@@ -78,15 +79,13 @@ async function aggregated(
   return outcomes.map(({ success, returnData }) => (success ? { data: returnData } : 'reverted'));
 }
 
-function decodeBatch(data: Hex): readonly { success: boolean; returnData: Hex }[] {
-  try {
-    return decodeFunctionResult({ abi: multicall3Abi, functionName: 'aggregate3', data });
-  } catch {
-    throw chainFailure(
-      'bad_response',
-      'The RPC endpoint answered a batch of calls with bytes that do not decode.',
-    );
-  }
+function decodeBatch(data: Hex): readonly CallResult[] {
+  const results = decodeAggregateResult(data);
+  if (results !== undefined) return results;
+  throw chainFailure(
+    'bad_response',
+    'The RPC endpoint answered a batch of calls with bytes that do not decode.',
+  );
 }
 
 async function separate(
