@@ -5,7 +5,6 @@
  * can read, and only `export` ever prints one. Runs in the command line.
  */
 import { relative } from 'node:path';
-import { NodeError } from '#src/errors/nodeError.js';
 import { checksumAddress } from '#src/keys/checksumAddress.js';
 import { isNameTaken, keyFileText, openKeyFile, writeKeyFile } from '#src/keys/keyFile.js';
 import { inKeySource, keyFileError } from '#src/keys/keyFileError.js';
@@ -15,8 +14,8 @@ import type { KeyText } from '#src/keys/keyText.js';
 import { createNodeKey, generatePrivateKey } from '#src/keys/nodeKey.js';
 import { homePaths, isKeyName } from '#src/lib/homePaths.js';
 import { existingPassword, newPassword } from './accountPassword.js';
-import { SecretAborted } from './askSecret.js';
 import type { CliIo } from './cliIo.js';
+import { reportFailure, withExitCode } from './exitCode.js';
 import { type ImportSource, readImportedKey } from './importedKey.js';
 import { UsageError } from './usageError.js';
 
@@ -211,26 +210,4 @@ async function storeKey(
   const key = await writeKeyFile(path, privateKey, { password, scryptCost: options.scryptCost });
   io.out(`address: ${key.checksumAddress}\nfile:    ${path}`);
   if (password === undefined) io.err(`${path} is not encrypted: whoever can read it owns the key.`);
-}
-
-async function withExitCode(io: CliIo, work: () => Promise<number>): Promise<number> {
-  try {
-    return await work();
-  } catch (thrown) {
-    return reportFailure(thrown, io);
-  }
-}
-
-/** Exit codes for what can be expected; anything else is a defect and goes on up. */
-function reportFailure(thrown: unknown, io: CliIo): number {
-  if (thrown instanceof SecretAborted) return 130;
-  if (thrown instanceof UsageError) {
-    io.err(thrown.message);
-    return 2;
-  }
-  if (thrown instanceof NodeError && thrown.code === 'key_file') {
-    io.err(thrown.message);
-    return 1;
-  }
-  throw thrown;
 }

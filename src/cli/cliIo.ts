@@ -2,6 +2,8 @@
  * What a command may touch of the terminal it runs on, handed in so that tests run commands without one. Runs
  * in the command line.
  */
+import type { Writable } from 'node:stream';
+
 export interface CliIo {
   /** Writes one line (or several) to standard output and ends it with a newline. */
   out(text: string): void;
@@ -12,4 +14,12 @@ export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** All of standard input. */
   readonly readStdin?: (() => Promise<string>) | undefined;
+}
+
+/** For a command that passes bytes on while they arrive. */
+export interface StreamIo {
+  readonly stdin: AsyncIterable<Uint8Array | string>;
+  readonly stdout: Writable & { readonly isTTY?: boolean };
+  /** Aborts with Ctrl-C. */
+  readonly signal: AbortSignal;
 }

@@ -1,0 +1,63 @@
+/** Declares `fxn send`. Runs in the command line. */
+import type { Choose, Commands } from './action.js';
+import { withConfigFiles } from './configFiles.js';
+
+const schemes = ['legacy', 'rfc9421'] as const;
+
+export const declareSend = (commands: Commands, choose: Choose): Commands =>
+  commands.command(
+    'send <path> [body]',
+    'Signs a request as a gateway or scheduler does, and streams the answer',
+    (options) =>
+      withConfigFiles(options)
+        .usage(
+          '$0 send <path> [body]\n\nSigns a request as a gateway or scheduler does and streams the answer to standard output.\nExit code 0 for an answer of 2xx, 1 for any other, 2 for a wrong call.',
+        )
+        .positional('path', { type: 'string', demandOption: true, describe: 'Such as /v1/models' })
+        .positional('body', { type: 'string', describe: 'The body; @FILE = a file, "-" = standard input' })
+        .options({
+          method: {
+            alias: 'X',
+            type: 'string',
+            requiresArg: true,
+            describe: 'HTTP method (default: POST with a body, else GET)',
+          },
+          url: { type: 'string', requiresArg: true, describe: "The node (default: this home's own)" },
+          key: {
+            type: 'string',
+            requiresArg: true,
+            describe:
+              "Key file, or 0x and 64 hex digits, which other users of this machine can see (default: this home's key)",
+          },
+          'password-file': {
+            type: 'string',
+            requiresArg: true,
+            describe: "File with the key's password (else FXN_KEY_PASSWORD, else asked)",
+          },
+          scheme: {
+            choices: schemes,
+            default: 'legacy' as const,
+            requiresArg: true,
+            describe: 'How to sign; rfc9421 is not built yet',
+          },
+          raw: {
+            type: 'boolean',
+            describe: 'On a terminal, shows event streams as they are, not their text',
+          },
+        })
+        .epilogue(
+          "The models of this home's node:\n  fxn send /v1/models\nA chat, as the gateway whose key that is:\n  fxn send /v1/chat/completions @chat.json --url https://node.example --key gateway.json",
+        ),
+    (args) =>
+      choose(async (io) => {
+        const { send } = await import('../send.js');
+        const interruption = new AbortController();
+        const interrupt = (): void => interruption.abort();
+        process.once('SIGINT', interrupt);
+        try {
+          return await send(args, { ...io, signal: interruption.signal });
+        } finally {
+          process.off('SIGINT', interrupt);
+        }
+      }),
+  );

@@ -1,0 +1,31 @@
+/**
+ * What every executable file does: checks that this Node.js can run the node before anything that depends on it
+ * is loaded, then runs the program. Runs in main and the command line.
+ */
+import { runtimeProblem } from '../lib/supportedRuntime.js';
+import type { ProgramName } from './program.js';
+
+/** What a shell reports for a program that a closed pipe ended. */
+const exitClosedPipe = 141;
+
+export async function launch(name: ProgramName, args: readonly string[]): Promise<void> {
+  const problem = runtimeProblem({
+    version: process.versions.node,
+    abi: process.versions.modules,
+    platform: process.platform,
+    arch: process.arch,
+  });
+  if (problem !== undefined) {
+    process.stderr.write(`${problem}\n`);
+    process.exitCode = 1;
+    return;
+  }
+  // `fxn … | head` closes the pipe while there is more to say: no fault, and nobody to tell.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitClosedPipe);
+    throw error;
+  });
+  const { runProgram } = await import('./program.js');
+  const exitCode = await runProgram(name, args);
+  if (exitCode !== undefined) process.exitCode = exitCode;
+}

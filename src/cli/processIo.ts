@@ -1,0 +1,20 @@
+/** The terminal, pipes and environment that this process really has. Runs in the command line. */
+import { createAskSecret } from './askSecret.js';
+import type { CliIo, StreamIo } from './cliIo.js';
+
+export function createProcessIo(): CliIo & Omit<StreamIo, 'signal'> {
+  const { stdin, stdout, stderr } = process;
+  return {
+    out: (text) => void stdout.write(`${text}\n`),
+    err: (text) => void stderr.write(`${text}\n`),
+    askSecret: createAskSecret(),
+    env: process.env,
+    async readStdin() {
+      const pieces: Buffer[] = [];
+      for await (const piece of stdin) pieces.push(piece as Buffer);
+      return Buffer.concat(pieces).toString('utf8');
+    },
+    stdin,
+    stdout,
+  };
+}

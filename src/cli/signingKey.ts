@@ -1,0 +1,32 @@
+/** The key that `fxn send` signs with: hex digits or a key file of either format. Runs in the command line. */
+import { openKeyFile } from '#src/keys/keyFile.js';
+import { createNodeKey, type NodeKey } from '#src/keys/nodeKey.js';
+import { parsePrivateKeyHex } from '#src/keys/plainKey.js';
+import { existingPassword } from './accountPassword.js';
+import type { CliIo } from './cliIo.js';
+import { UsageError } from './usageError.js';
+
+export interface KeySource {
+  /** `0x` and 64 hex digits, or the path of a key file. */
+  readonly key: string;
+  readonly passwordFile?: string | undefined;
+}
+
+export async function openSigningKey({ key, passwordFile }: KeySource, io: CliIo): Promise<NodeKey> {
+  const privateKey = parsePrivateKeyHex(key);
+  if (privateKey !== undefined) return createNodeKey(privateKey);
+  if (/^0x/i.test(key) || /^[0-9a-f]{60,}$/i.test(key)) {
+    // Not echoed: all but one digit of it may be right.
+    throw new UsageError('--key looks like a private key, but is not 0x and 64 hex digits.');
+  }
+  const file = await openKeyFile(key, (warning) => io.err(warning));
+  if (file.format === 'plain') return createNodeKey(await file.decode(undefined));
+  const password = await existingPassword({
+    file: passwordFile,
+    fromEnv: io.env['FXN_KEY_PASSWORD'],
+    askSecret: io.askSecret,
+    prompt: `Password of ${key}: `,
+    remedy: `${key} is encrypted and there is no terminal to ask on. Give its password with --password-file or FXN_KEY_PASSWORD.`,
+  });
+  return createNodeKey(await file.decode(password));
+}
