@@ -1,5 +1,5 @@
 /** GatewayRegistry: who may send requests. The `…Live` function is declared nonpayable though it only answers. */
-import { parseAbi } from 'viem';
+import { parseAbi } from 'viem/utils';
 
 export const gatewayRegistryAbi = parseAbi([
   'struct Gateway { address owner; bytes id; uint256 registeredAt; string metadata; bool paused; }',

@@ -1,5 +1,5 @@
 /** The part of Multicall3 (https://github.com/mds1/multicall3) that reads several contracts at one block. */
-import { parseAbi } from 'viem';
+import { parseAbi } from 'viem/utils';
 
 /** Where Multicall3 stands on every chain that has it. */
 export const multicall3Address = '0xca11bde05977b3631167028862be2a173976ca11';

@@ -1,5 +1,5 @@
 /** ProviderRegistry: who serves which model. The `…Live` function is declared nonpayable though it only answers. */
-import { parseAbi } from 'viem';
+import { parseAbi } from 'viem/utils';
 
 export const providerRegistryAbi = parseAbi([
   'struct Provider { address owner; bytes id; uint256 modelId; uint256 registeredAt; string metadata; bool paused; }',

@@ -1,5 +1,5 @@
 /** Router: the one address an operator configures; it names the network's other contracts. */
-import { parseAbi } from 'viem';
+import { parseAbi } from 'viem/utils';
 
 export const routerAbi = parseAbi([
   'function gatewayRegistry() view returns (address)',

@@ -4,6 +4,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import type { Worker } from 'node:worker_threads';
 import { type Admin, type Readiness, startAdmin } from './admin.js';
 import { createReplayMarkWriter, readReplayMark } from './auth/replayMark.js';
 import { createComputePool } from './compute/computePool.js';
@@ -56,6 +57,13 @@ export interface NodeOptions {
   readonly recovery?: 'native' | 'pool';
   /** Another entry for the front threads, for tests that break one. */
   readonly frontEntry?: URL;
+  /** Threads that load their modules already. */
+  readonly warm?: WarmThreads | undefined;
+}
+
+export interface WarmThreads {
+  readonly registry: Worker;
+  readonly front: Worker;
 }
 
 export interface ProviderNode {
@@ -161,6 +169,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     const registry = startSupervisedThread<RegistryThreadMethods, Record<never, never>>({
       entry: new URL(import.meta.resolve('#workers/registry.js')),
       name: 'registry',
+      warm: options.warm?.registry,
       workerData: (): RegistryThreadData => ({
         chainId: config.chainId,
         rpcUrls: config.rpcProvider,
@@ -198,6 +207,8 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       startSupervisedThread<FrontMethods, MainMethods>({
         entry: options.frontEntry ?? new URL(import.meta.resolve('#workers/front.js')),
         name: `front-${index}`,
+        // There is always a first front; how many more the configuration says.
+        warm: index === 0 && options.frontEntry === undefined ? options.warm?.front : undefined,
         workerData: (): FrontData => ({
           index,
           config,

@@ -1,6 +1,10 @@
-/** Entry of a front thread. */
+/** Entry of a front thread: started by main with `FrontData`, answers `FrontMethods`. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { NodeError } from '#src/errors/nodeError.js';
 import { type FrontData, startFront } from '#src/front.js';
+import { receiveThreadData } from '#src/lib/warmThread.js';
 
-if (parentPort === null) throw new Error('workers/front.js is started as a thread by the node');
-await startFront(workerData as FrontData, parentPort);
+if (parentPort === null) {
+  throw new NodeError('internal_error', { meta: { reason: 'workers/front is a worker thread' } });
+}
+await startFront(await receiveThreadData<FrontData>(workerData, parentPort), parentPort);

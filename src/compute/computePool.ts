@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import { NodeError } from '../errors/nodeError.js';
 import type { ComputeTaskName, ComputeTasks } from './tasks.js';
 
@@ -27,27 +27,30 @@ export interface ComputePool {
 }
 
 export function createComputePool({ threads, maxQueued, deadlineMs }: ComputePoolOptions): ComputePool {
-  let piscina: Piscina | undefined;
-  const start = (): Piscina =>
-    new Piscina({
+  let piscina: Promise<Piscina> | undefined;
+  const start = async (): Promise<Piscina> => {
+    // Loaded with the first task only, like the threads.
+    const { Piscina } = await import('piscina');
+    return new Piscina({
       filename: fileURLToPath(import.meta.resolve('#workers/compute.js')),
       minThreads: 1,
       maxThreads: threads === 'auto' ? Math.max(1, availableParallelism() - 1) : threads,
       maxQueue: maxQueued,
       idleTimeout: 30_000,
     });
+  };
 
   return {
     async run(name, argument) {
       piscina ??= start();
       try {
-        return await piscina.run(argument, { name, signal: AbortSignal.timeout(deadlineMs) });
+        return await (await piscina).run(argument, { name, signal: AbortSignal.timeout(deadlineMs) });
       } catch (cause) {
         throw new NodeError('compute_failed', { meta: { task: name }, cause });
       }
     },
     async close() {
-      await piscina?.close({ force: true });
+      await (await piscina)?.close({ force: true });
     },
   };
 }

@@ -1,5 +1,5 @@
 /** Blocks as reads are pinned to them. Runs in the registry thread. */
-import { isHex } from 'viem';
+import { isHex } from 'viem/utils';
 import { chainFailure } from './chainFailure.js';
 import type { JsonRpcClient } from './jsonRpc.js';
 

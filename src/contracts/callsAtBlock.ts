@@ -4,7 +4,8 @@
  * which the block is read again and must still have its hash. An endpoint behind a load balancer can
  * answer any call from a node that is behind or on another fork; both ways notice. Runs in the registry thread.
  */
-import { encodeFunctionData, type Hex, isHex } from 'viem';
+import type { Hex } from 'viem';
+import { encodeFunctionData, isHex } from 'viem/utils';
 import { multicall3Abi, multicall3Address } from '#abis/multicall3.js';
 import { type CallResult, decodeAggregateResult } from './aggregateResult.js';
 import { type Block, getBlock, quantity } from './block.js';

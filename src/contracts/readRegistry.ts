@@ -3,7 +3,8 @@
  * endpoint that manages. With `confirmations`, a second block that much older is read too, and an entry is
  * active only when it is so at both: removals count at once, additions wait. Runs in the registry thread.
  */
-import { decodeFunctionResult, encodeFunctionData, type Hex, zeroAddress } from 'viem';
+import type { Hex } from 'viem';
+import { decodeFunctionResult, encodeFunctionData } from 'viem/utils';
 import { routerAbi } from '#abis/router.js';
 import { NodeError } from '../errors/nodeError.js';
 import { type Block, getBlock } from './block.js';
@@ -11,6 +12,8 @@ import { type CallOutcome, callsAtBlock } from './callsAtBlock.js';
 import { chainFailure, chainFailureKind } from './chainFailure.js';
 import type { RegistryEntry, RegistryKind } from './registryKinds.js';
 import type { RankedEndpoint, RpcEndpoints } from './rpcEndpoints.js';
+
+const zeroAddress = `0x${'0'.repeat(40)}`;
 
 /** The newest block that was already read, and what the operator does when the chain really went back. */
 export interface HeadFloor {

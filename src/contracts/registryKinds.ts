@@ -3,7 +3,8 @@
  * The `…Live` functions are declared nonpayable, so viem's readContract types refuse them; they are encoded,
  * called with eth_call and decoded like any other. Runs in the registry thread.
  */
-import { decodeFunctionResult, encodeFunctionData, type Hex } from 'viem';
+import type { Hex } from 'viem';
+import { decodeFunctionResult, encodeFunctionData } from 'viem/utils';
 import { gatewayRegistryAbi } from '#abis/gatewayRegistry.js';
 import { providerRegistryAbi } from '#abis/providerRegistry.js';
 

@@ -11,6 +11,8 @@ export interface SupervisedThreadOptions<Local extends MethodTable> {
   readonly name: string;
   /** Made anew for each start. */
   readonly workerData: () => unknown;
+  /** A thread with this entry that was started ahead of its data; the first start adopts it. */
+  readonly warm?: Worker | undefined;
   /** What the thread may call. */
   readonly methods: Local;
   /** The thread ended unasked; called before it is started again. */
@@ -49,10 +51,20 @@ export function startSupervisedThread<Remote extends MethodTable, Local extends 
   let restart: NodeJS.Timeout | undefined;
   let exited: Promise<void> = Promise.resolve();
 
+  let warm = options.warm;
+  const adoptWarm = (): Worker | undefined => {
+    const worker = warm;
+    warm = undefined;
+    worker?.ref();
+    worker?.postMessage(options.workerData());
+    return worker;
+  };
+
   const start = (): void => {
     const startedAtMs = performance.now();
     let error: Error | undefined;
-    const worker = new Worker(options.entry, { workerData: options.workerData(), name: options.name });
+    const worker =
+      adoptWarm() ?? new Worker(options.entry, { workerData: options.workerData(), name: options.name });
     const ownCalls = connectThread<Remote, Local>(worker, options.methods);
     calls = ownCalls;
     worker.on('error', (thrown) => {

@@ -1,5 +1,7 @@
-/** Asks a backend whether it is there, without costing a token. Runs in main. */
-import { request } from 'undici';
+/**
+ * Asks a backend whether it is there, without costing a token. Runs in main, with the built-in `fetch`: main has
+ * no other use for an HTTP client, and loading one would delay the start.
+ */
 
 export interface BackendCheck {
   /** Base URL without `/v1`. */
@@ -14,14 +16,14 @@ export interface BackendCheck {
  */
 export async function checkBackend({ url, headers, deadlineMs }: BackendCheck): Promise<boolean> {
   try {
-    const { statusCode, body } = await request(`${url}/v1/models`, {
+    const response = await fetch(`${url}/v1/models`, {
       headers: { ...headers, accept: 'application/json' },
       signal: AbortSignal.timeout(deadlineMs),
-      headersTimeout: deadlineMs,
-      bodyTimeout: deadlineMs,
+      redirect: 'manual',
     });
-    await body.dump({ limit: 1_024 * 1_024 });
-    return statusCode < 500;
+    // The list itself is of no interest; a body left unread would hold the connection.
+    await response.body?.cancel();
+    return response.status < 500;
   } catch {
     // Refused, reset, silent or garbled: for a health check it is all the same.
     return false;
