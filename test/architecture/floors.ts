@@ -1,0 +1,83 @@
+/**
+ * The architecture as data: which folder stands on which floor, and which folder owns which outside library.
+ * An area is a folder or a file; the files of one area may import each other, areas of one floor may not.
+ */
+
+export interface Area {
+  readonly floor: number;
+  /** Folders end in `/`; everything else is one file. */
+  readonly paths: readonly string[];
+}
+
+export const areas: Readonly<Record<string, Area>> = {
+  // The program's entry starts the command `start`, so the two are one area.
+  'entry points': { floor: 6, paths: ['src/main.ts', 'src/cli/'] },
+  'front thread': { floor: 6, paths: ['workers/front.ts'] },
+  'registry thread': { floor: 6, paths: ['workers/registry.ts'] },
+  'compute thread': { floor: 6, paths: ['workers/compute.ts'] },
+
+  // What the node is made of: it starts the admin listener and knows the fronts by their types.
+  'composition roots': { floor: 5, paths: ['src/node.ts', 'src/front.ts', 'src/admin.ts'] },
+
+  openai: { floor: 4, paths: ['src/openai/'] },
+  challenge: { floor: 4, paths: ['src/challenge/'] },
+  offers: { floor: 4, paths: ['src/offers/'] },
+
+  auth: { floor: 3, paths: ['src/auth/'] },
+  registry: { floor: 3, paths: ['src/registry/'] },
+  compute: { floor: 3, paths: ['src/compute/'] },
+  keys: { floor: 3, paths: ['src/keys/'] },
+
+  http: { floor: 2, paths: ['src/http/'] },
+  upstream: { floor: 2, paths: ['src/upstream/'] },
+  contracts: { floor: 2, paths: ['src/contracts/'] },
+  shm: { floor: 2, paths: ['src/shm/'] },
+  storage: { floor: 2, paths: ['src/storage/'] },
+
+  config: { floor: 1, paths: ['src/config/'] },
+  logger: { floor: 1, paths: ['src/logger/'] },
+  metrics: { floor: 1, paths: ['src/metrics/'] },
+
+  errors: { floor: 0, paths: ['src/errors/'] },
+  lib: { floor: 0, paths: ['src/lib/'] },
+  abis: { floor: 0, paths: ['abis/'] },
+};
+
+/** `errors` is the one area of the ground floor that its neighbour may use: pure functions throw its codes too. */
+export const sharedOnItsFloor: Readonly<Record<string, readonly string[]>> = { errors: ['lib'] };
+
+/** Folders and files that may import an outside library; `everywhere` for pure code without a resource behind it. */
+export const owners: Readonly<Record<string, readonly string[] | 'everywhere'>> = {
+  'uWebSockets.js': ['src/http/'],
+  undici: ['src/upstream/'],
+  viem: ['src/contracts/', 'abis/'],
+  secp256k1: ['src/auth/', 'src/keys/'],
+  '@noble/curves': ['src/auth/', 'src/keys/'],
+  piscina: ['src/compute/'],
+  pino: ['src/logger/'],
+  'prom-client': ['src/metrics/'],
+  // `config check` prints YAML; reading it is `config`'s alone.
+  yaml: ['src/config/', 'src/cli/configCheck.ts'],
+  yargs: ['src/cli/'],
+  // Schemas stand on any floor; validators are compiled in `config`.
+  typebox: 'everywhere',
+  'typebox/compile': ['src/config/'],
+  'lru-cache': 'everywhere',
+  '@noble/hashes': 'everywhere',
+};
+
+/** What stands at the top of the repository, beside dot files and what .gitignore names. */
+export const topLevel: readonly string[] = [
+  'CHANGELOG.md',
+  'LICENSE',
+  'README.md',
+  'abis',
+  'bench',
+  'config',
+  'package-lock.json',
+  'package.json',
+  'src',
+  'test',
+  'tsconfig.json',
+  'workers',
+];

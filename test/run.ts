@@ -1,0 +1,165 @@
+/**
+ * Runs the test suites: `npm test -- [part of a path…]`. A suite that starts another program says so in a
+ * comment line of its own, `// needs: openssl curl`; where such a command is missing the suite is not run, and
+ * the report says which, what is missing and how to install it. With FXN_REQUIRE_ALL=1 that is a failure.
+ * `--missing-packages` prints the Debian packages that would have to be installed, and runs nothing.
+ *
+ * Output is the runner's own; only its totals are held back, so that they come last. Runs in a terminal and in CI.
+ */
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { delimiter, join, relative } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
+
+/** Commands that suites may need, and the Debian package that brings each. */
+const packageOf: Readonly<Record<string, string>> = {
+  curl: 'curl',
+  git: 'git',
+  h2load: 'nghttp2-client',
+  haproxy: 'haproxy',
+  nc: 'netcat-openbsd',
+  nginx: 'nginx-light',
+  openssl: 'openssl',
+  script: 'bsdutils',
+  ss: 'iproute2',
+  wrk: 'wrk',
+};
+
+interface Suite {
+  /** Source, relative to `test/`. */
+  readonly name: string;
+  readonly file: string;
+  readonly missing: readonly string[];
+}
+
+const compiledFolder = fileURLToPath(new URL('.', import.meta.url));
+const sourceFolder = fileURLToPath(new URL('../../test/', import.meta.url));
+/** Debian puts servers into sbin, which the PATH of an ordinary user lacks. */
+const searchPath = [process.env['PATH'] ?? '', '/usr/sbin', '/sbin'].join(delimiter);
+const needsLine = /^\/\/ needs: (.+)$/gm;
+/** A hung test must not hold up the run; the runner applies it to single tests and to whole files. */
+const timeoutMs = process.env['FXN_TEST_FULL'] ? 1_800_000 : 120_000;
+/** Suites start nodes and chains of their own: more at once only make each other late. */
+const mostAtOnce = 8;
+/** A line of the totals: `ℹ tests 12`. */
+const totalsLine = /^[ℹ#] (?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
+
+const args = process.argv.slice(2);
+const parts = args.filter((argument) => !argument.startsWith('-'));
+const suites = findSuites(parts);
+const notRun = suites.filter(({ missing }) => missing.length > 0);
+
+if (args.includes('--missing-packages')) {
+  console.log(packagesFor(notRun).join(' '));
+} else if (suites.length === 0) {
+  console.error(`no test suite matches ${parts.join(' ')}`);
+  process.exitCode = 1;
+} else {
+  await runSuites();
+}
+
+async function runSuites(): Promise<void> {
+  const runnable = suites.filter(({ missing }) => missing.length === 0);
+  if (notRun.length > 0) console.log(notRunReport('will not be run'));
+  const { exitCode, totals } = await runFiles(runnable.map(({ file }) => file));
+  if (notRun.length > 0) console.log(notRunReport('not run'));
+  for (const line of totals) console.log(line);
+  const isIncomplete = notRun.length > 0 && process.env['FXN_REQUIRE_ALL'] === '1';
+  process.exitCode = exitCode !== 0 || isIncomplete ? 1 : 0;
+}
+
+function findSuites(wanted: readonly string[]): Suite[] {
+  const suites: Suite[] = [];
+  for (const path of readdirSync(compiledFolder, { recursive: true, encoding: 'utf8' }).sort()) {
+    if (!path.endsWith('.test.js')) continue;
+    const name = path.replace(/\.js$/, '.ts');
+    const source = join(sourceFolder, name);
+    // The compiler leaves the output of a deleted source behind.
+    if (!existsSync(source)) continue;
+    if (wanted.length > 0 && !wanted.some((part) => name.includes(part))) continue;
+    suites.push({ name, file: join(compiledFolder, path), missing: missingCommands(source) });
+  }
+  return suites;
+}
+
+function missingCommands(source: string): string[] {
+  const commands = [...readFileSync(source, 'utf8').matchAll(needsLine)].flatMap(
+    ([, list = '']) => list.match(/\S+/g) ?? [],
+  );
+  for (const command of commands) {
+    if (packageOf[command] === undefined) {
+      throw new Error(`${source} needs ${command}, which the table in test/run.ts does not know`);
+    }
+  }
+  return commands.filter((command) => !isOnPath(command));
+}
+
+function isOnPath(command: string): boolean {
+  return searchPath.split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, command), constants.X_OK);
+      return true;
+    } catch {
+      // Not there; perhaps in the next folder.
+      return false;
+    }
+  });
+}
+
+function packagesFor(missing: readonly Suite[]): string[] {
+  const commands = missing.flatMap((suite) => suite.missing);
+  return [...new Set(commands.map((command) => packageOf[command]!))].sort();
+}
+
+function notRunReport(heading: string): string {
+  const lines = notRun.map(({ name, missing }) => `  test/${name}: no ${missing.join(', no ')}`);
+  return [
+    '',
+    `${notRun.length} of ${suites.length} suites ${heading}, because a command is missing:`,
+    ...lines,
+    `  to run them: apt-get install -y --no-install-recommends ${packagesFor(notRun).join(' ')}`,
+    '',
+  ].join('\n');
+}
+
+async function runFiles(files: readonly string[]): Promise<{ exitCode: number; totals: string[] }> {
+  if (files.length === 0) return { exitCode: 0, totals: [] };
+  const runner = spawn(
+    process.execPath,
+    [
+      '--test',
+      `--test-concurrency=${Math.min(mostAtOnce, Math.max(2, availableParallelism() - 1))}`,
+      `--test-timeout=${timeoutMs}`,
+      '--test-reporter=spec',
+      ...files.map((file) => relative(process.cwd(), file)),
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'], env: runnerEnvironment() },
+  );
+  const ended = new Promise<number>((resolve, reject) => {
+    runner.once('error', reject);
+    // A runner that a signal ended has no code and has not succeeded.
+    runner.once('close', (code) => resolve(code ?? 1));
+  });
+  const totals = await printAllButTotals(runner);
+  return { exitCode: await ended, totals };
+}
+
+function runnerEnvironment(): NodeJS.ProcessEnv {
+  // Behind our pipe the runner cannot see the terminal.
+  const isColoured = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
+  const environment = { ...process.env, PATH: searchPath };
+  return isColoured ? { ...environment, FORCE_COLOR: '1' } : environment;
+}
+
+async function printAllButTotals(runner: ChildProcessByStdio<null, Readable, null>): Promise<string[]> {
+  const totals: string[] = [];
+  for await (const line of createInterface({ input: runner.stdout, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (totalsLine.test(stripVTControlCharacters(line))) totals.push(line);
+    else console.log(line);
+  }
+  return totals;
+}
