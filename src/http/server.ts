@@ -32,25 +32,16 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { tls, handler } = options;
   const app = tls ? SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile }) : App();
   let listenSocket: us_listen_socket | undefined;
-  /** The peer whose connection is being closed for its framing, until the next turn of the loop. */
-  let refusedPeer: string | undefined;
 
   const receive = (response: HttpResponse, request: HttpRequest): void => {
     const head = readHead(request);
     const x = new Exchange(response, head, options);
-    if (refusedPeer !== undefined && refusedPeer === peerOf(response)) {
-      x.refuseFraming('The connection is being closed.');
-      return;
-    }
-    if (head.framingFault !== undefined) {
-      // uWS goes on with the bytes behind this request in the same turn, although the connection is to be
-      // closed: a smuggled request must not be served from there.
-      refusedPeer = peerOf(response);
-      setImmediate(() => {
-        refusedPeer = undefined;
-      });
+    const { framingFault } = head;
+    if (framingFault !== undefined) {
       if (head.path.startsWith('/v1/')) x.errorFormat = 'openai';
-      x.refuseFraming(head.framingFault);
+      // Not in this turn: uWS would go on with the bytes behind this request although the connection is to be
+      // closed. While an answer is owed it closes the connection at the next request instead of serving it.
+      setImmediate(() => x.refuseFraming(framingFault));
       return;
     }
     x.attempt(() => handler(x));
@@ -79,5 +70,3 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
   };
 }
-
-const peerOf = (response: HttpResponse): string => Buffer.from(response.getRemoteAddress()).toString('hex');
