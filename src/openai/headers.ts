@@ -15,6 +15,12 @@ const down = new Set([
   'openai-processing-ms',
 ]);
 
+/**
+ * Other bytes do not survive the way through strings, and the HTTP client refuses most of them, which would look
+ * like a failure of the backend.
+ */
+const sendable = /^[\t\x20-\x7e]*$/;
+
 /** What every request to a backend carries. */
 export function backendHeaders({ headers, apiKey, bearerToken }: RoutedBackend): Record<string, string> {
   return {
@@ -32,7 +38,7 @@ export function upstreamHeaders(
   const headers: Record<string, string> = { 'x-request-id': requestId };
   for (const name of up) {
     const value = received.get(name);
-    if (value !== undefined) headers[name] = value;
+    if (value !== undefined && sendable.test(value)) headers[name] = value;
   }
   return Object.assign(headers, fixed);
 }

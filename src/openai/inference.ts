@@ -46,6 +46,9 @@ interface Endpoint {
   readonly basePath: string;
 }
 
+/** Visible ASCII: what a request target may consist of. */
+const uriCharacters = /^[\x21-\x7e]*$/;
+
 const noModel: ModelInRequest = {
   requested: undefined,
   renamed: () => {
@@ -78,6 +81,12 @@ export function createInference(options: InferenceOptions): Inference {
 
   const serve = (x: Exchange, named: ModelInRequest): void => {
     x.phase = 'select';
+    const query = x.head.query === '' ? '' : `?${x.head.query}`;
+    const target = `${x.head.path}${query}`;
+    // The HTTP client would refuse it, which must not count against a backend.
+    if (!uriCharacters.test(target)) {
+      throw new NodeError('invalid_request', { message: 'The path must be percent-encoded.' });
+    }
     const model = models().resolve(named.requested);
     const backend = selectBackend(model, inFlight, health);
     const { connections, headers, basePath } = endpointOf(backend);
@@ -94,14 +103,13 @@ export function createInference(options: InferenceOptions): Inference {
       countError: (kind) => options.countError(backend.label, kind),
       report: (error) => options.report(x, backend.label, error),
     });
-    const query = x.head.query === '' ? '' : `?${x.head.query}`;
     const call = forward({
       connections,
       timeouts,
       handler: response,
       request: {
         method: x.head.method,
-        path: `${basePath}${x.head.path}${query}`,
+        path: `${basePath}${target}`,
         headers: upstreamHeaders(x.head.headers, headers, x.id),
         body: x.head.hasBody ? body : null,
       },
