@@ -255,9 +255,8 @@ export class Exchange {
       return;
     }
     const { status } = error;
-    const seconds = error.meta['retryAfterS'] ?? error.entry.retryAfterS;
-    const headers: HeaderList = seconds === undefined ? [] : [['retry-after', String(seconds)]];
-    this.#respond(status || 500, 'application/json', errorBody(error, this.errorFormat), headers, close);
+    const body = errorBody(error, this.errorFormat);
+    this.#respond(status || 500, 'application/json', body, errorHeaders(error), close);
   }
 
   #respond(
@@ -292,4 +291,13 @@ export class Exchange {
     for (const listener of this.#onEnd) listener(end);
     this.#onEnd.length = 0;
   }
+}
+
+/** `Retry-After` where trying again can help, and the `Allow` that HTTP wants with 405. */
+function errorHeaders({ meta, entry }: NodeError): HeaderList {
+  const headers: [string, string][] = [];
+  const seconds = meta['retryAfterS'] ?? entry.retryAfterS;
+  if (seconds !== undefined) headers.push(['retry-after', String(seconds)]);
+  if (typeof meta['allow'] === 'string') headers.push(['allow', meta['allow']]);
+  return headers;
 }
