@@ -70,8 +70,9 @@ export class TopLevelMember {
   #isWanted = false;
   #scalar = '';
   #valueStart = 0;
-  /** The next backslash of this piece, remembered so that each byte is searched once. */
+  /** The next backslash and the next quote of this piece, remembered so that each byte is searched once for each. */
   #escapeAt = -1;
+  #quoteAt = -1;
 
   constructor(key: string) {
     this.#key = key;
@@ -99,6 +100,7 @@ export class TopLevelMember {
     let found: MemberValue[] | undefined;
     let at = 0;
     this.#escapeAt = -1;
+    this.#quoteAt = -1;
     this.#passed += this.#pieceBytes;
     this.#valueStart -= this.#pieceBytes;
     this.#pieceBytes = piece.length;
@@ -133,7 +135,8 @@ export class TopLevelMember {
     }
     while (at < piece.length) {
       if (this.#escapeAt < at) this.#escapeAt = offsetOf(piece, backslash, at);
-      const end = offsetOf(piece, quote, at);
+      if (this.#quoteAt < at) this.#quoteAt = offsetOf(piece, quote, at);
+      const end = this.#quoteAt;
       if (end <= this.#escapeAt) {
         if (end < piece.length) this.#endString();
         return Math.min(end + 1, piece.length);

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { type ClaimResult, createReplayTable, ReplayTable } from '#src/shm/replayTable.js';
+import { repeatableRandom } from '#test/json/repeatableRandom.js';
 import { propertyRuns } from '#test/runs.js';
 import { type ClaimThreadData, resultCodes } from './claimThread.js';
 
@@ -171,7 +172,7 @@ describe('the replay table beside a plain Map', () => {
     const capacity = 3_000;
     const table = tableWithRows(capacity, 90, callers);
     const model = new Model(capacity);
-    const random = generator(7);
+    const random = repeatableRandom(7);
     const claimed: [number, string][] = [];
     let nowS = startS;
     const counts = { claimed: 0, replayed: 0, full: 0 };
@@ -361,15 +362,4 @@ async function claimInThreads(
   const codes = new Uint8Array(results);
   assert.equal(codes.indexOf(0), -1, 'a claim is missing');
   return codes;
-}
-
-/** Repeatable random numbers below 1 (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
