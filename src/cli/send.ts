@@ -41,6 +41,9 @@ export function send(options: SendOptions, io: CliIo & StreamIo): Promise<number
       throw new UsageError('--scheme rfc9421 is not built into this version yet: use --scheme legacy.');
     }
     checkPath(options.path);
+    if (options.method !== undefined && !/^[a-z]+$/i.test(options.method)) {
+      throw new UsageError('-X takes an HTTP method such as GET or POST.');
+    }
     const homeConfig = configOnDemand(options, io);
     const url = targetUrl(options.url ?? homeNodeUrl(homeConfig()), options.path);
     const signer = await openSigningKey(
@@ -52,10 +55,10 @@ export function send(options: SendOptions, io: CliIo & StreamIo): Promise<number
         : { key: options.key, passwordFile: options.passwordFile },
       io,
     );
-    const body = await readRequestBody(options.body, io);
-    const method = (options.method ?? (body.length > 0 ? 'POST' : 'GET')).toUpperCase();
     const { signal } = io;
     try {
+      const body = await readRequestBody(options.body, io);
+      const method = (options.method ?? (body.length > 0 ? 'POST' : 'GET')).toUpperCase();
       const answer = await exchangeSigned({
         url,
         method,

@@ -1,5 +1,6 @@
 /** The key that `fxn send` signs with: hex digits or a key file of either format. Runs in the command line. */
 import { openKeyFile } from '#src/keys/keyFile.js';
+import { keyFileProblem } from '#src/keys/keyFileError.js';
 import { createNodeKey, type NodeKey } from '#src/keys/nodeKey.js';
 import { parsePrivateKeyHex } from '#src/keys/plainKey.js';
 import { existingPassword } from './accountPassword.js';
@@ -14,7 +15,7 @@ export interface KeySource {
 
 export async function openSigningKey({ key, passwordFile }: KeySource, io: CliIo): Promise<NodeKey> {
   const privateKey = parsePrivateKeyHex(key);
-  if (privateKey !== undefined) return createNodeKey(privateKey);
+  if (privateKey !== undefined) return keyOf(privateKey);
   if (/^0x/i.test(key) || /^[0-9a-f]{60,}$/i.test(key)) {
     // Not echoed: all but one digit of it may be right.
     throw new UsageError('--key looks like a private key, but is not 0x and 64 hex digits.');
@@ -29,4 +30,13 @@ export async function openSigningKey({ key, passwordFile }: KeySource, io: CliIo
     remedy: `${key} is encrypted and there is no terminal to ask on. Give its password with --password-file or FXN_KEY_PASSWORD.`,
   });
   return createNodeKey(await file.decode(password));
+}
+
+function keyOf(privateKey: Uint8Array): NodeKey {
+  try {
+    return createNodeKey(privateKey);
+  } catch (cause) {
+    if (keyFileProblem(cause) !== 'invalid_key') throw cause;
+    throw new UsageError('--key is 64 hex digits, but outside the range of private keys.');
+  }
 }

@@ -300,6 +300,8 @@ describe('fxn send called wrongly ends with 2', () => {
     ['a path without its slash', { path: 'v1/models' }, /begins with a slash: \/v1\/models/],
     ['a URL for a path', { path: 'http://x/v1/models' }, /the rest goes into --url/],
     ['a URL of another protocol', { url: 'ftp://x' }, /starts with http/],
+    ['a method that is none', { url: 'http://x', method: 'GET /' }, /-X takes an HTTP method/],
+    ['a key of zeros', { url: 'http://x', key: `0x${'00'.repeat(32)}` }, /outside the range/],
     ['a scheme that is not built', { url: 'http://x', scheme: 'rfc9421' }, /rfc9421 is not built/],
     [
       'a body file that is not there',

@@ -52,7 +52,11 @@ export const declareSend = (commands: Commands, choose: Choose): Commands =>
       choose(async (io) => {
         const { send } = await import('../send.js');
         const interruption = new AbortController();
-        const interrupt = (): void => interruption.abort();
+        const interrupt = (): void => {
+          interruption.abort();
+          // A body that is still being typed would keep the program waiting.
+          process.stdin.destroy();
+        };
         process.once('SIGINT', interrupt);
         try {
           return await send(args, { ...io, signal: interruption.signal });
