@@ -104,15 +104,13 @@ export async function startFaultyRpc(targetUrl: string, port = 0): Promise<Fault
         response.writeHead(429, { 'retry-after': '1' }).end('slow down');
         return;
       case 'rate_limit_in_body':
-        response
-          .writeHead(200)
-          .end(
-            JSON.stringify({
-              jsonrpc: '2.0',
-              id: request.id,
-              error: { code: -32005, message: 'limit exceeded' },
-            }),
-          );
+        response.writeHead(200).end(
+          JSON.stringify({
+            jsonrpc: '2.0',
+            id: request.id,
+            error: { code: -32005, message: 'limit exceeded' },
+          }),
+        );
         return;
       case 'server_error':
         response.writeHead(500).end('<html>');
