@@ -204,6 +204,8 @@ function readLog(child: ChildProcess): LogReader {
           waiting.delete(look);
           reject(new Error(`no such log line within ${timeoutMs} ms; the last were\n${tail()}`));
         }, timeoutMs);
+        // A node that ended settles the wait without this; the timer must not keep the tests alive then.
+        timer.unref();
         const look = (line: LogLine): void => {
           if (!test(line)) return;
           clearTimeout(timer);
