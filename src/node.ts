@@ -22,13 +22,12 @@ import type { Logger } from './logger/logger.js';
 import { watchEventLoop } from './metrics/eventLoopDelay.js';
 import { createNodeMetrics } from './metrics/nodeMetrics.js';
 import {
-  cumulativeOnly,
   MetricsRegistry,
   type MetricsSnapshot,
-  mergeSnapshots,
   renderMetrics,
   snapshotMetrics,
 } from './metrics/threadMetrics.js';
+import { ThreadNumbers } from './metrics/threadNumbers.js';
 import { watchBackends } from './openai/backendWatch.js';
 import { createBackendSlots, type RoutedModels } from './openai/routedModels.js';
 import { createRegistryCell } from './registry/registrySnapshot.js';
@@ -147,8 +146,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       },
       watchEventLoop('main'),
     );
-    /** What fronts that are gone had counted. */
-    let departed: MetricsSnapshot = [];
+    const threadNumbers = new ThreadNumbers();
 
     const key = await options.key;
     const owner: AddressText = config.registry.owner === '' ? key.address : config.registry.owner;
@@ -162,7 +160,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       );
     };
     const onGiveUp = (thread: string): void => {
-      log.fatal({ thread }, 'a thread fails again and again: the process ends');
+      log.fatal({ failed: thread }, 'a thread fails again and again: the process ends');
       abort(exitInternal);
     };
 
@@ -185,7 +183,10 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
         providerCell: memory.providerCell,
       }),
       methods: {},
-      onFailure: (failure) => onFailure('registry', failure),
+      onFailure(failure) {
+        threadNumbers.end('registry');
+        onFailure('registry', failure);
+      },
       onGiveUp: () => onGiveUp('registry'),
     });
     closers.push(async () => {
@@ -197,9 +198,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     const listening = Array.from({ length: fronts }, deferred);
     const frontMethods = (index: number): MainMethods => ({
       frontListens: () => listening[index]?.resolve(),
-      async frontFailed(report) {
-        departed = await mergeSnapshots([departed, cumulativeOnly(report.metrics)]);
-      },
+      frontFailed: ({ metrics: lastNumbers }) => threadNumbers.leave(`front-${index}`, lastNumbers),
       recordReplayMark,
       recoverSigner: (signed) => pool.run('recoverSigner', signed),
     });
@@ -223,6 +222,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
         methods: frontMethods(index),
         onFailure(failure) {
           inFlight.clearFront(index);
+          threadNumbers.end(`front-${index}`);
           onFailure('front', failure);
           // Only the first start is waited for; there a front that fails ends the start.
           listening[index]?.reject(failure.error ?? new NodeError('internal_error'));
@@ -238,20 +238,22 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     await Promise.all(listening.map(({ promise }) => promise));
 
     const watchdog = watchFronts(vitals, fronts, (index) => {
-      log.fatal({ thread: `front-${index}` }, 'a front hangs: the process ends');
+      log.fatal({ failed: `front-${index}` }, 'a front hangs: the process ends');
       abort(exitInternal);
     });
     closers.push(() => clearInterval(watchdog));
 
     let isDraining = false;
     const collect = async (): Promise<MetricsSnapshot[]> => {
-      const threads = [registry, ...frontThreads] as SupervisedThread<FrontMethods>[];
-      const answers = await Promise.allSettled(
-        threads.map(({ calls }) => calls.call('collectMetrics', undefined, threadReplyMs)),
-      );
-      // A thread that is just being replaced is left out of this scrape; its counts are in `departed`.
-      const present = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
-      return [await snapshotMetrics(metricsRegistry), departed, ...present];
+      threadNumbers.forgetGauges();
+      const ask = async (thread: string, { calls }: MeasuredThread): Promise<void> =>
+        threadNumbers.update(thread, await calls.call('collectMetrics', undefined, threadReplyMs));
+      // A thread that does not answer, because it is busy or just being replaced, does not hold the others up.
+      await Promise.allSettled([
+        ask('registry', registry),
+        ...frontThreads.map((front, index) => ask(`front-${index}`, front)),
+      ]);
+      return [await snapshotMetrics(metricsRegistry), ...threadNumbers.snapshots];
     };
     const readiness = async (): Promise<Readiness> => {
       const status = await registry.calls.call('status', undefined, threadReplyMs);
@@ -336,6 +338,8 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     };
   }
 }
+
+type MeasuredThread = Pick<SupervisedThread<Pick<FrontMethods, 'collectMetrics'>>, 'calls'>;
 
 /** Signatures that may wait for the compute pool over all fronts; more are refused. */
 const signatureQueue = 1_024;
