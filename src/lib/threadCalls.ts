@@ -52,7 +52,19 @@ export function connectThread<Remote extends MethodTable, Local extends MethodTa
       const cause = error.cause instanceof Error ? { cause: error.cause.message } : {};
       reply = { reply: call, error: { ...error.toData(), meta: { ...error.meta, ...cause } } };
     }
-    if (closedBecause === undefined) port.postMessage(reply);
+    if (closedBecause === undefined) post(reply);
+  };
+
+  const post = (reply: ReplyMessage): void => {
+    try {
+      port.postMessage(reply);
+    } catch (thrown) {
+      // A result or the meta of an error that cannot be cloned is this call's failure, not the thread's end.
+      const cause = thrown instanceof Error ? thrown.message : String(thrown);
+      const code = 'error' in reply ? reply.error.code : 'internal_error';
+      const error = new NodeError(code, { meta: { reason: 'the reply cannot be cloned', cause } });
+      port.postMessage({ reply: reply.reply, error: error.toData() } satisfies ReplyMessage);
+    }
   };
 
   port.on('message', (message) => {
