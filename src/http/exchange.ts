@@ -272,10 +272,23 @@ export class Exchange {
     this.sentBytes = body.length;
     this.#response.cork(() => {
       this.#writeHead(status, [['content-type', contentType], ...headers]);
-      if (this.head.method === 'HEAD') this.#response.endWithoutBody(Buffer.byteLength(body), close);
+      if (this.head.method === 'HEAD') this.#endHead(Buffer.byteLength(body), close);
       else this.#response.end(body, close);
     });
     this.#finish('complete');
+  }
+
+  /**
+   * Given the length of the body that a `GET` would have, uWS waits for that body for ever; so the header is
+   * written by hand, and a connection that is to be closed is told of no body at all.
+   */
+  #endHead(bodyLength: number, close: boolean): void {
+    if (close) {
+      this.#response.endWithoutBody(0, true);
+      return;
+    }
+    this.#response.writeHeader('content-length', String(bodyLength));
+    this.#response.endWithoutBody();
   }
 
   #writeHead(status: number, headers: HeaderList): void {
