@@ -2,7 +2,16 @@
  * The lock that one running node holds on its home folder: two nodes with one key would each accept a request
  * once. The file names its holder; a holder that is gone is replaced. Runs in main.
  */
-import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { NodeError } from '../errors/nodeError.js';
 
@@ -21,19 +30,19 @@ const refreshMs = 5_000;
 /** A holder on another host (a container that is gone) is believed dead after this long without a refresh. */
 const abandonedAfterMs = 20_000;
 
+/** A process that ended between two attempts leaves a dead lock or a dead takeover; each round clears one. */
+const rounds = 4;
+
 /** @throws NodeError `home_locked` */
 export function lockHome(file: string): HomeLock {
   const me: Holder = { pid: process.pid, startTime: startTimeOf(process.pid), host: hostname() };
   const draft = `${file}.${process.pid}`;
   writeFileSync(draft, `${JSON.stringify(me)}\n`, { mode: 0o600 });
   try {
-    // A second round, because another process may take over the same dead lock at the same moment.
-    for (let round = 0; round < 2; round++) {
+    for (let round = 0; round < rounds; round++) {
       if (linkExclusively(draft, file)) return holdLock(file);
-      const holder = readHolder(file);
-      if (holder !== undefined && isAlive(holder, file)) break;
-      renameSync(file, `${draft}.dead`);
-      rmSync(`${draft}.dead`, { force: true });
+      if (isHeld(file)) break;
+      if (takeOver(draft, file)) return holdLock(file);
     }
   } finally {
     rmSync(draft, { force: true });
@@ -42,6 +51,31 @@ export function lockHome(file: string): HomeLock {
   throw new NodeError('home_locked', {
     message: `${file} is held by process ${pid ?? 'unknown'}: stop that node, or use another --home.`,
   });
+}
+
+/**
+ * Puts `draft` in place of a dead lock. Of several processes that found the lock dead only one may: the others
+ * would throw out the winner's. It holds a second lock meanwhile and looks again under it.
+ */
+function takeOver(draft: string, file: string): boolean {
+  const marker = `${file}.takeover`;
+  if (!linkExclusively(draft, marker)) {
+    if (!isHeld(marker)) rmSync(marker, { force: true });
+    return false;
+  }
+  try {
+    // A lock that was released meanwhile is anyone's to link, so it is not replaced here.
+    if (!existsSync(file) || isHeld(file)) return false;
+    renameSync(draft, file);
+    return true;
+  } finally {
+    rmSync(marker, { force: true });
+  }
+}
+
+function isHeld(file: string): boolean {
+  const holder = readHolder(file);
+  return holder !== undefined && isAlive(holder, file);
 }
 
 function holdLock(file: string): HomeLock {
@@ -84,7 +118,10 @@ function readHolder(file: string): Holder | undefined {
 }
 
 function isAlive({ pid, startTime, host }: Holder, file: string): boolean {
-  if (host !== hostname()) return Date.now() - statSync(file).mtimeMs < abandonedAfterMs;
+  if (host !== hostname()) {
+    const refreshedAtMs = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    return Date.now() - refreshedAtMs < abandonedAfterMs;
+  }
   if (pid === process.pid) return false;
   try {
     process.kill(pid, 0);

@@ -1,6 +1,7 @@
 /** A thread that does what its `workerData` says; for the tests of supervision. Loaded by URL. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { connectThread } from '#src/lib/threadCalls.js';
+import { receiveThreadData } from '#src/lib/warmThread.js';
 
 export interface FailingThreadData {
   readonly behaviour: 'throw' | 'exit' | 'live';
@@ -13,7 +14,7 @@ export type FailingThreadMethods = {
   close(argument: undefined): void;
 };
 
-if (parentPort !== null) run(workerData as FailingThreadData, parentPort);
+if (parentPort !== null) run(await receiveThreadData<FailingThreadData>(workerData, parentPort), parentPort);
 
 function run({ behaviour, start }: FailingThreadData, port: NonNullable<typeof parentPort>): void {
   switch (behaviour) {

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { describe, it, type TestContext } from 'node:test';
+import type { Worker } from 'node:worker_threads';
 import {
   type SupervisedThread,
   startSupervisedThread,
   type ThreadFailure,
 } from '#src/lib/supervisedThread.js';
+import { warmThread } from '#src/lib/warmThread.js';
 import type { FailingThreadData, FailingThreadMethods } from './failingThread.js';
 
 const entry = new URL('./failingThread.js', import.meta.url);
@@ -18,7 +21,11 @@ interface Watched {
   readonly nextFailure: () => Promise<ThreadFailure>;
 }
 
-function watch(test: TestContext, behaviourOf: (start: number) => FailingThreadData['behaviour']): Watched {
+function watch(
+  test: TestContext,
+  behaviourOf: (start: number) => FailingThreadData['behaviour'],
+  warm?: Worker,
+): Watched {
   let starts = 0;
   let wake: (failure: ThreadFailure) => void = () => undefined;
   const failures: ThreadFailure[] = [];
@@ -27,6 +34,7 @@ function watch(test: TestContext, behaviourOf: (start: number) => FailingThreadD
     entry,
     name: 'thread-0',
     workerData: (): FailingThreadData => ({ behaviour: behaviourOf(++starts), start: starts }),
+    warm,
     methods: {},
     onFailure: (failure) => {
       failures.push(failure);
@@ -108,6 +116,19 @@ describe('a supervised thread', () => {
       [1, 2, 3, 4, 5, 6, 7, 8],
     );
     assert.deepEqual(givenUp, failures.slice(-1));
+  });
+
+  it('that was started warm is adopted by the first start, and calls made at once reach it', async (test) => {
+    for (const isLoaded of [false, true]) {
+      const warm = warmThread(entry, 'thread-0');
+      if (isLoaded) await once(warm, 'online');
+      const { thread } = watch(test, () => 'live', warm);
+      const answers = await Promise.all([1, 2, 3].map(() => thread.calls.call('whichStart', undefined)));
+      assert.deepEqual(answers, [1, 1, 1]);
+      await thread.calls.call('fail', undefined);
+      while ((await whichStart(thread)) === 1);
+      assert.equal(await whichStart(thread), 2);
+    }
   });
 
   it('that is ended on purpose is not replaced', async (test) => {
