@@ -1,6 +1,6 @@
 /**
  * The route table: patterns to handlers, with the layers a request passes on its way in. A pattern is an exact
- * path, or ends in `/*` and matches everything that begins with what stands before the `*`. Runs on the fronts.
+ * path, or ends in `/*` and matches everything below. Runs on the fronts.
  */
 import { NodeError } from '../errors/nodeError.js';
 import type { ErrorFormat } from './errorBody.js';
@@ -41,7 +41,9 @@ export function routeAll(routes: readonly Route[]): Handler {
     const path = x.head.path;
     let route = exact.get(path);
     if (route === undefined) {
-      const found = prefixes.find(({ prefix }) => path.startsWith(prefix));
+      const found = prefixes.find(
+        ({ prefix }) => path.startsWith(prefix) && (path.length > prefix.length || prefix === '/'),
+      );
       if (found !== undefined) {
         route = found.route;
         x.rest = path.slice(found.prefix.length);
