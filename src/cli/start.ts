@@ -11,6 +11,7 @@ import { NodeError } from '../errors/nodeError.js';
 import { readKeyFile, writeKeyFile } from '../keys/keyFile.js';
 import { generatePrivateKey, type NodeKey } from '../keys/nodeKey.js';
 import { readPasswordFile } from '../keys/passwordFile.js';
+import { endProcess } from '../lib/endProcess.js';
 import { homePaths, resolveHome } from '../lib/homePaths.js';
 import { createLogger, type Logger } from '../logger/logger.js';
 import { type ProviderNode, startNode } from '../node.js';
@@ -47,7 +48,7 @@ export async function start(options: StartOptions, env: Environment): Promise<vo
     const key = openOrCreateKey(loaded, env, log);
     // Awaited by the node; a rejection before that must not count as unhandled.
     key.catch(() => undefined);
-    const node = await startNode({ loaded, source, key, log, abort: (code) => process.exit(code) });
+    const node = await startNode({ loaded, source, key, log, abort: endProcess });
     handleSignals(node, log);
   } catch (thrown) {
     process.exitCode = reportStartFailure(thrown, log);
@@ -74,7 +75,7 @@ function handleSignals(node: ProviderNode, log: Logger): void {
   const close = async (signal: NodeJS.Signals): Promise<void> => {
     if (isClosing) {
       log.warn({ signal }, 'second signal: open requests are cut');
-      process.exit(exitCodes.failure);
+      endProcess(exitCodes.failure);
     }
     isClosing = true;
     log.info({ signal }, 'stopping');
