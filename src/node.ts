@@ -12,6 +12,7 @@ import type { Config } from './config/config.js';
 import { type LoadConfigOptions, type LoadedConfig, loadConfig } from './config/loadConfig.js';
 import { NodeError } from './errors/nodeError.js';
 import type { FrontData, FrontMethods, MainMethods, SharedMemory } from './front.js';
+import { checkCertificate } from './http/checkCertificate.js';
 import { reservePort } from './http/reservePort.js';
 import type { NodeKey } from './keys/nodeKey.js';
 import type { AddressText } from './lib/address.js';
@@ -102,6 +103,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
 
   async function startLocked(): Promise<ProviderNode> {
     const recordedMarkS = readReplayMark(paths.replayMarkFile);
+    if (config.node.tls.certFile !== '') checkCertificate(config.node.tls);
     const port = await reservePort(config.node.listenAddress, config.node.listenPort);
 
     const fronts = config.node.threads === 'auto' ? availableParallelism() : config.node.threads;
