@@ -14,6 +14,8 @@ import {
   parseAbi,
   publicActions,
   stringToHex,
+  type TransactionReceipt,
+  TransactionReceiptNotFoundError,
   walletActions,
   zeroAddress,
 } from 'viem';
@@ -132,6 +134,22 @@ async function deployNetwork(
     .extend(publicActions)
     .extend(walletActions);
 
+  /**
+   * viem's own wait looks again at each new block only and can miss the one that holds the transaction; Anvil makes
+   * no other.
+   */
+  const receiptOf = async (hash: Hex): Promise<TransactionReceipt> => {
+    const deadline = Date.now() + 60_000;
+    for (;;) {
+      try {
+        return await client.getTransactionReceipt({ hash });
+      } catch (thrown) {
+        if (!(thrown instanceof TransactionReceiptNotFoundError) || Date.now() > deadline) throw thrown;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+
   const send = async (to: Address | undefined, data: Hex): Promise<Address | undefined> => {
     const hash = await client.request({
       method: 'eth_sendTransaction' as never,
@@ -139,7 +157,7 @@ async function deployNetwork(
         { from: deployer.address, ...(to === undefined ? {} : { to }), data, gas: '0xba43b7400' },
       ] as never,
     });
-    const receipt = await client.waitForTransactionReceipt({ hash: hash as Hex, timeout: 60_000 });
+    const receipt = await receiptOf(hash as Hex);
     if (receipt.status !== 'success')
       throw new Error(`a test transaction to ${to ?? 'a new contract'} failed`);
     return receipt.contractAddress == null ? undefined : lower(receipt.contractAddress);
