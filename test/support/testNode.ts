@@ -82,6 +82,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
   };
   const listening = await waitForLog((line) => line.msg === 'listening').catch((thrown: unknown) => {
     child.kill('SIGKILL');
+    if (options.home === undefined) rmSync(home, { recursive: true, force: true });
     throw thrown;
   });
   const port = Number(listening['port']);
