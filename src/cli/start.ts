@@ -14,7 +14,7 @@ import { readPasswordFile } from '../keys/passwordFile.js';
 import { endProcess } from '../lib/endProcess.js';
 import { homePaths, resolveHome } from '../lib/homePaths.js';
 import { createLogger, type Logger } from '../logger/logger.js';
-import { type ProviderNode, startNode } from '../node.js';
+import { type ProviderNode, startNode, type WarmThreads } from '../node.js';
 
 export interface StartOptions {
   readonly home?: string | undefined;
@@ -27,10 +27,13 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** 1 is any other failure; 70 (EX_SOFTWARE) is set by the node itself when a part cannot be replaced. */
 const exitCodes = { ok: 0, failure: 1, usage: 2, inUse: 3 } as const;
 
+export interface StartSurroundings {
+  readonly env: Environment;
+  readonly warm?: WarmThreads | undefined;
+}
+
 /** A second signal of the same kind does not wait for open requests. */
-export async function start(options: StartOptions, env: Environment): Promise<void> {
-  // Read by the HTTP server's library when its binary is loaded; its default of 4 KB is less than agents send.
-  process.env['UWS_HTTP_MAX_HEADERS_SIZE'] ??= '16384';
+export async function start(options: StartOptions, { env, warm }: StartSurroundings): Promise<void> {
   const home = resolveHome(options.home, env);
   const source = { home, configFile: options.config, modelBackendFile: options.modelBackend, env };
   const paths = homePaths(home, source);
@@ -48,8 +51,10 @@ export async function start(options: StartOptions, env: Environment): Promise<vo
     const key = openOrCreateKey(loaded, env, log);
     // Awaited by the node; a rejection before that must not count as unhandled.
     key.catch(() => undefined);
-    const node = await startNode({ loaded, source, key, log, abort: endProcess });
-    handleSignals(node, log);
+    const starting = startNode({ loaded, source, key, log, abort: endProcess, warm });
+    // Before it listens: a signal that comes meanwhile must not end the process the hard way.
+    handleSignals(starting, log);
+    await starting;
   } catch (thrown) {
     process.exitCode = reportStartFailure(thrown, log);
   }
@@ -70,7 +75,7 @@ async function openOrCreateKey(loaded: LoadedConfig, env: Environment, log: Logg
   return key;
 }
 
-function handleSignals(node: ProviderNode, log: Logger): void {
+function handleSignals(starting: Promise<ProviderNode>, log: Logger): void {
   let isClosing = false;
   const close = async (signal: NodeJS.Signals): Promise<void> => {
     if (isClosing) {
@@ -79,12 +84,17 @@ function handleSignals(node: ProviderNode, log: Logger): void {
     }
     isClosing = true;
     log.info({ signal }, 'stopping');
+    const node = await starting.catch(() => undefined);
+    if (node === undefined) return;
     await node.close();
     process.exit(exitCodes.ok);
   };
   process.on('SIGTERM', (signal) => void close(signal));
   process.on('SIGINT', (signal) => void close(signal));
-  process.on('SIGHUP', () => void node.reload());
+  process.on('SIGHUP', () => {
+    // A start that fails is reported where it is awaited.
+    starting.then((node) => node.reload()).catch(() => undefined);
+  });
 }
 
 function reportStartFailure(thrown: unknown, log: Logger): number {

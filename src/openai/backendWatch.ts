@@ -53,7 +53,12 @@ export function watchBackends({ intervalMs, health, log }: BackendWatchOptions):
       clearTimeout(timer);
       backends = models.flatMap((model) => model.backends);
       const slots = new Set(backends.map(({ slot }) => slot));
-      for (const slot of states.keys()) if (!slots.has(slot)) states.delete(slot);
+      for (const slot of states.keys()) {
+        if (slots.has(slot)) continue;
+        states.delete(slot);
+        // The next backend in this slot must not inherit that this one was down.
+        health.set(slot, true);
+      }
       void round();
     },
     isUp: ({ slot }) => states.get(slot),

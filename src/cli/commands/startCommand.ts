@@ -1,4 +1,5 @@
 /** Declares `fxn start`. Runs in the command line. */
+import { warmThreads } from '../warmThreads.js';
 import type { Choose, Commands } from './action.js';
 import { withConfigFiles } from './configFiles.js';
 
@@ -16,8 +17,9 @@ export const declareStart = (commands: Commands, choose: Choose): Commands =>
         ),
     ({ home, config, modelBackend }) =>
       choose(async ({ env }) => {
+        const warm = warmThreads();
         const { start } = await import('../start.js');
-        await start({ home, config, modelBackend }, env);
+        await start({ home, config, modelBackend }, { env, warm });
         return undefined;
       }),
   );
