@@ -3,8 +3,8 @@
  * declaration only chooses an action, and an action loads what it needs when it runs, so that help and errors
  * come at once. Runs in the command line.
  */
-import { readFileSync } from 'node:fs';
 import yargs from 'yargs';
+import { packageVersion } from '../lib/packageVersion.js';
 import type { CliIo } from './cliIo.js';
 import { declareAccounts, declareKeyCommands } from './commands/accountsCommands.js';
 import type { Action, Choose, Commands } from './commands/action.js';
@@ -55,7 +55,7 @@ export async function parseCommandLine(name: ProgramName, args: readonly string[
     .locale('en')
     .usage(program.usage)
     .epilogue(program.epilogue)
-    .version(packageVersion())
+    .version(packageVersion(import.meta.url))
     .exitProcess(false)
     .strict()
     .demandCommand(1, 1, 'Which command?')
@@ -90,12 +90,6 @@ export async function parseCommandLine(name: ProgramName, args: readonly string[
 
 /** yargs turns a lone hyphen into an empty word, so it travels in the form that curl has for the same. */
 const standardInputAsFile = (arg: string): string => (arg === '-' ? '@-' : arg);
-
-function packageVersion(): string {
-  // Two folders up from `dist/cli/`.
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
 
 /** The exit code; `undefined` when the program goes on until a signal ends it. */
 export async function runProgram(name: ProgramName, args: readonly string[]): Promise<number | undefined> {

@@ -70,7 +70,7 @@ describe('help', () => {
   });
 });
 
-const entry = (name: string): string => fileURLToPath(import.meta.resolve(`#src/${name}.js`));
+const entry = (name: string): string => fileURLToPath(import.meta.resolve(`#dist/${name}.js`));
 
 function run(
   name: string,

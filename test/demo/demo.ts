@@ -149,7 +149,7 @@ interface WhatNext {
 }
 
 function sayWhatNext({ home, node, url, model }: WhatNext): void {
-  const program = `node ${shellWord(fileURLToPath(import.meta.resolve('#src/cli/fxn.js')))}`;
+  const program = `node ${shellWord(fileURLToPath(import.meta.resolve('#dist/cli/fxn.js')))}`;
   // One line would be wider than most terminals, and not every terminal copies a wrapped one whole.
   const command = (words: string): string =>
     `  ${program} send ${words} \\\n    --url ${url} --key ${shellWord(home.gatewayKeyFile)}`;

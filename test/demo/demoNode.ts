@@ -39,7 +39,7 @@ export async function startDemoNode(home: string): Promise<DemoNode> {
   const descriptor = openSync(logFile, 'a', 0o600);
   const child = spawn(
     process.execPath,
-    [fileURLToPath(import.meta.resolve('#src/main.js')), '--home', home],
+    [fileURLToPath(import.meta.resolve('#dist/main.js')), '--home', home],
     {
       stdio: ['ignore', descriptor, descriptor],
       // In a process group of its own, or Ctrl-C would reach it twice: from the terminal and from the demo.

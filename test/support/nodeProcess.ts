@@ -18,7 +18,7 @@ export interface NodeProcess {
   says(text: string): Promise<void>;
 }
 
-export const mainEntry = fileURLToPath(import.meta.resolve('#src/main.js'));
+export const mainEntry = fileURLToPath(import.meta.resolve('#dist/main.js'));
 
 /** A home folder of its own that is removed after the test. */
 export function temporaryHome(t: TestContext, files: Readonly<Record<string, string>> = {}): string {

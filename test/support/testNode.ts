@@ -50,7 +50,7 @@ export interface TestNode {
   close(): Promise<number | null>;
 }
 
-const mainEntry = fileURLToPath(import.meta.resolve('#src/main.js'));
+const mainEntry = fileURLToPath(import.meta.resolve('#dist/main.js'));
 
 export async function startTestNode(options: TestNodeOptions): Promise<TestNode> {
   const home = options.home ?? mkdtempSync(join(tmpdir(), 'fxn-node-'));

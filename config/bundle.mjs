@@ -1,0 +1,36 @@
+/**
+ * Second step of the build: joins the modules that `tsc` wrote, and the libraries they use, into few files per
+ * entry point. A start loads four threads' worth of modules, and finding and compiling two thousand small files
+ * took longer than everything else together; bench/start.ts shows the difference.
+ */
+import { rmSync } from 'node:fs';
+import { build } from 'esbuild';
+
+const modules = 'dist/modules';
+
+// Their names carry a hash, so those of earlier builds would stay for ever.
+rmSync('dist/chunks', { recursive: true, force: true });
+
+await build({
+  entryPoints: ['main', 'cli/fxn', 'cli/fxnKeys', 'workers/front', 'workers/registry', 'workers/compute'].map(
+    (name) => `${modules}/${name}.js`,
+  ),
+  outbase: modules,
+  outdir: 'dist',
+  chunkNames: 'chunks/[name]-[hash]',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  sourcemap: true,
+  // Log lines name the class of an error.
+  keepNames: true,
+  // Native binaries are found beside their package, and a pool starts files of its own.
+  external: ['uWebSockets.js', 'secp256k1', 'piscina', '#workers/*'],
+  // Libraries in CommonJS ask for Node's own modules this way.
+  banner: {
+    js: "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);",
+  },
+  logLevel: 'warning',
+});
