@@ -10,6 +10,7 @@ import { createPoolRecovery, loadNativeRecovery, type SignedDigest } from './aut
 import { answerChallenge } from './challenge/challenge.js';
 import type { Config } from './config/config.js';
 import { NodeError, type NodeErrorData, toNodeError } from './errors/nodeError.js';
+import { BodyBudget } from './http/bodyBudget.js';
 import type { Exchange } from './http/exchange.js';
 import { limitBody } from './http/limitBody.js';
 import { allowMethods, type Handler, type Layer, type Route, routeAll, through } from './http/route.js';
@@ -83,6 +84,8 @@ export type MainMethods = {
 export type FrontPort = CallPort & { close(): void };
 
 const heartbeatMs = 1_000;
+/** Bodies that a front holds at once, unless the largest allowed body asks for more. */
+const bodyBudgetBytes = 256 * 1_024 * 1_024;
 const lastWordsMs = 1_000;
 /** Longer than a task may wait in the compute pool, so that the pool's own refusal arrives first. */
 const poolCallTimeoutMs = 65_000;
@@ -258,6 +261,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
   const server = createHttpServer({
     tls: certFile === '' ? undefined : { certFile, keyFile },
     maxBodyBytes: config.node.maxBodyBytes,
+    bodyBudget: new BodyBudget(Math.max(bodyBudgetBytes, 4 * config.node.maxBodyBytes)),
     handler: routeAll(routes),
     onFault: (thrown, x) => {
       // A refusal thrown by a layer is an answer, not a fault.

@@ -3,7 +3,7 @@
  * caller before the body is read, the signature before anything is stored, the nonce last. Runs on the fronts.
  */
 import type { ErrorCodeName } from '../errors/codes.js';
-import { NodeError } from '../errors/nodeError.js';
+import { NodeError, toNodeError } from '../errors/nodeError.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Handler, Layer } from '../http/route.js';
 import { addressWords } from '../lib/addressWords.js';
@@ -72,7 +72,7 @@ export function authenticate(options: AuthenticationOptions, authority: CallerAu
       x.attempt(() => {
         if (error !== undefined) {
           count('error');
-          x.fail(new NodeError('internal_error', { cause: error }));
+          x.fail(recoveryError(error));
         } else if (signer === undefined || !isAddress(signer, signed.address)) {
           refuse(x, new NodeError('auth_bad_signature'));
         } else if (timestampRefusal(signed.timestampS, nowSeconds(clock), window) !== undefined) {
@@ -117,4 +117,10 @@ export function bypassAuthentication(count: AuthenticationOptions['count']): Lay
 
 function isAddress(signer: Uint8Array, address: string): boolean {
   return Buffer.from(signer.buffer, signer.byteOffset, 20).toString('hex') === address.slice(2);
+}
+
+/** A full pool is a matter of load; anything else is a fault of this program. */
+function recoveryError(cause: unknown): NodeError {
+  if (toNodeError(cause).code !== 'compute_failed') return new NodeError('internal_error', { cause });
+  return new NodeError('queue_full', { message: 'Too many signatures wait to be checked.', cause });
 }

@@ -16,7 +16,10 @@ export interface ReceivedBody {
 export interface BodyReaderOptions {
   readonly limitBytes: number;
   readonly contentLength: number | undefined;
+  /** Asked before each piece is kept; false refuses the body. */
+  readonly reserve: (bytes: number) => boolean;
   readonly onBody: (body: ReceivedBody) => void;
+  readonly onOverload: () => void;
   /** `drained`: the client has sent everything, so the connection can live on. */
   readonly onTooLarge: (drained: boolean) => void;
 }
@@ -55,6 +58,12 @@ export function readBody(response: HttpResponse, options: BodyReaderOptions): vo
       buffer = undefined;
       linger ??= setTimeout(refuse, lingerMs, false);
       if (isLast || received > 2 * limitBytes) refuse(isLast);
+      return;
+    }
+    if (!options.reserve(size)) {
+      settled = true;
+      buffer = undefined;
+      options.onOverload();
       return;
     }
     if (isLast && buffer === undefined) {

@@ -7,6 +7,7 @@ import type { HttpResponse } from 'uWebSockets.js';
 import { NodeError, toNodeError } from '../errors/nodeError.js';
 import { requestIdFrom } from '../lib/requestId.js';
 import type { Phase } from '../logger/logger.js';
+import type { BodyBudget } from './bodyBudget.js';
 import { emptyBody, type ReceivedBody, readBody } from './bodyReader.js';
 import { type ErrorFormat, errorBody } from './errorBody.js';
 import type { RequestHead } from './requestHead.js';
@@ -24,6 +25,7 @@ const swallowFactor = 4;
 
 export interface ExchangeOptions {
   readonly maxBodyBytes: number;
+  readonly bodyBudget: BodyBudget;
   /** Called with what a handler threw, after the caller was answered. */
   readonly onFault: (thrown: unknown, x: Exchange) => void;
 }
@@ -52,6 +54,7 @@ export class Exchange {
 
   readonly #response: HttpResponse;
   readonly #maxBodyBytes: number;
+  readonly #bodyBudget: BodyBudget;
   readonly #onFault: ExchangeOptions['onFault'];
   readonly #onEnd: ((end: ExchangeEnd) => void)[] = [];
   #end: ExchangeEnd | undefined;
@@ -62,12 +65,15 @@ export class Exchange {
   #pending: Buffer | undefined;
   #pendingOffset = 0;
   #chunk: Buffer | string = '';
+  /** Held until the exchange ends, because a backend may still be reading the body. */
+  #reservedBytes = 0;
   #accepted = true;
 
   constructor(response: HttpResponse, head: RequestHead, options: ExchangeOptions) {
     this.#response = response;
     this.head = head;
     this.#maxBodyBytes = options.maxBodyBytes;
+    this.#bodyBudget = options.bodyBudget;
     this.#onFault = options.onFault;
     this.id = requestIdFrom(head.headers.get('x-request-id'));
     response.onAborted(() => this.#finish('client_closed'));
@@ -128,6 +134,13 @@ export class Exchange {
         this.body = body;
         this.attempt(next);
       },
+      reserve: (bytes) => {
+        if (!this.#bodyBudget.reserve(bytes)) return false;
+        this.#reservedBytes += bytes;
+        return true;
+      },
+      onOverload: () =>
+        this.fail(new NodeError('queue_full', { message: 'Too many bodies are being received.' })),
       onTooLarge: (drained) => this.#fail(new NodeError('body_too_large'), !drained),
     });
   }
@@ -301,6 +314,8 @@ export class Exchange {
   #finish(end: ExchangeEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
+    this.#bodyBudget.release(this.#reservedBytes);
+    this.#reservedBytes = 0;
     for (const listener of this.#onEnd) listener(end);
     this.#onEnd.length = 0;
   }
