@@ -1,0 +1,99 @@
+/** Holds the README to the program: its commands run, its samples load, and the names it lists exist. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { loadConfig } from '#src/config/loadConfig.js';
+import { errorCodes } from '#src/errors/codes.js';
+import { temporaryFolder } from './keys/temporaryFolder.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+
+/** The fenced blocks of a language, in order. */
+const blocks = (language: string): string[] =>
+  [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map((match) => match[1] ?? '');
+
+/** A section's text, by its heading. */
+const section = (heading: string): string =>
+  readme.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ??
+  assert.fail(`no section ${heading}`);
+
+/** Run elsewhere: by CI itself, by the demo's test, and by every end-to-end test. */
+const runElsewhere = new Set([
+  'npm ci && npm run demo',
+  'npm ci && npm run check',
+  'npm ci',
+  'node dist/main.js',
+]);
+
+describe('the README', () => {
+  it('shows commands that work as they stand', async (t) => {
+    const folder = await temporaryFolder(t);
+    for (const [name, file] of [
+      ['fxn', 'fxn.js'],
+      ['fxn-keys', 'fxnKeys.js'],
+    ] as const) {
+      const program = fileURLToPath(import.meta.resolve(`#dist/cli/${file}`));
+      writeFileSync(join(folder, name), `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`);
+      chmodSync(join(folder, name), 0o755);
+    }
+    const sample = blocks('yaml');
+    writeFileSync(join(folder, 'config.yaml'), sample[0] ?? '');
+    writeFileSync(join(folder, 'model_backend.yaml'), sample[1] ?? '');
+    const env = { ...process.env, FXN_HOME: folder, PATH: `${folder}:${process.env['PATH']}` };
+
+    let run = 0;
+    for (const command of blocks('sh').flatMap((block) => block.trim().split('\n'))) {
+      if (runElsewhere.has(command)) continue;
+      const { status, stderr } = spawnSync('sh', ['-c', command], { env, encoding: 'utf8' });
+      assert.equal(status, 0, `${command}\n${stderr}`);
+      run++;
+    }
+    assert.equal(run, 3);
+  });
+
+  it('names scripts that exist', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    const named = new Set([...readme.matchAll(/npm run ([\w:]+)/g)].map((match) => match[1] ?? ''));
+    assert.ok(named.size >= 4);
+    for (const name of named) assert.ok(name in scripts, name);
+  });
+
+  it('shows configuration that loads', async (t) => {
+    const folder = await temporaryFolder(t);
+    const [config, modelBackend] = blocks('yaml');
+    writeFileSync(join(folder, 'config.yaml'), config ?? '');
+    writeFileSync(join(folder, 'model_backend.yaml'), modelBackend ?? '');
+    const loaded = loadConfig({ home: folder, env: {} });
+    assert.deepEqual(loaded.warnings, []);
+    assert.equal(loaded.modelBackends.models[0]?.backends.length, 2);
+  });
+
+  it('lists error codes with the status that they have', () => {
+    const rows = [...section('Endpoints').matchAll(/^\| ([\d, ]+?)(?: with[^|]*)? \| (.*) \|$/gm)];
+    assert.ok(rows.length >= 5);
+    for (const [, statuses = '', codes = ''] of rows) {
+      for (const [, code = ''] of codes.matchAll(/`(\w+)`/g)) {
+        const { status } = errorCodes[code as keyof typeof errorCodes] ?? assert.fail(code);
+        assert.ok(statuses.split(', ').includes(String(status)), `${code} has ${status}`);
+      }
+    }
+  });
+
+  it('lists metrics that exist', () => {
+    const folder = join(root, 'src/metrics');
+    const source = readdirSync(folder)
+      .map((file) => readFileSync(join(folder, file), 'utf8'))
+      .join('');
+    const names = [...section('Metrics').matchAll(/`((?:fxn|gen_ai|endpoint)_\w+)/g)].map(
+      (match) => match[1] ?? '',
+    );
+    assert.ok(names.length > 15);
+    for (const name of names) assert.ok(source.includes(`'${name}'`), name);
+  });
+});
