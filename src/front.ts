@@ -16,8 +16,8 @@ import { limitBody } from './http/limitBody.js';
 import { allowMethods, type Handler, type Layer, type Route, routeAll, through } from './http/route.js';
 import { createHttpServer } from './http/server.js';
 import { type AddressText, addressBytes } from './lib/address.js';
+import { addressWords } from './lib/addressWords.js';
 import { systemClock } from './lib/clock.js';
-import { type CallPort, connectThread } from './lib/threadCalls.js';
 import { createLogger, type LogLevel } from './logger/logger.js';
 import { watchEventLoop } from './metrics/eventLoopDelay.js';
 import { createFrontMetrics } from './metrics/frontMetrics.js';
@@ -29,11 +29,12 @@ import { createServedModels } from './openai/servedModels.js';
 import { registrationState } from './registry/registrationWatch.js';
 import { openRegistryView, type RegistryView } from './registry/registryView.js';
 import { createSchedulerRegistry } from './registry/schedulerRegistry.js';
-import { addressWords, namedByActive } from './shm/addressIndex.js';
+import { namedByActive } from './shm/addressIndex.js';
 import { BackendHealth } from './shm/backendHealth.js';
 import { FrontVitals } from './shm/frontVitals.js';
 import { InFlightTable, requestColumn } from './shm/inFlightTable.js';
 import { ReplayTable } from './shm/replayTable.js';
+import { type CallPort, connectThread } from './threads/threadCalls.js';
 
 /** Memory that the threads share. */
 export interface SharedMemory {

@@ -4,7 +4,6 @@
  */
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import type { Worker } from 'node:worker_threads';
 import { type Admin, type Readiness, startAdmin } from './admin.js';
 import { createReplayMarkWriter, readReplayMark } from './auth/replayMark.js';
 import { createComputePool } from './compute/computePool.js';
@@ -17,8 +16,6 @@ import { reservePort } from './http/reservePort.js';
 import type { NodeKey } from './keys/nodeKey.js';
 import type { AddressText } from './lib/address.js';
 import { nowSeconds, systemClock } from './lib/clock.js';
-import { lockHome } from './lib/homeLock.js';
-import { type SupervisedThread, startSupervisedThread, type ThreadFailure } from './lib/supervisedThread.js';
 import type { Logger } from './logger/logger.js';
 import { watchEventLoop } from './metrics/eventLoopDelay.js';
 import { createNodeMetrics } from './metrics/nodeMetrics.js';
@@ -43,6 +40,13 @@ import {
   requestColumn,
 } from './shm/inFlightTable.js';
 import { createReplayTable, ReplayTable } from './shm/replayTable.js';
+import { lockHome } from './storage/homeLock.js';
+import {
+  type SupervisedThread,
+  startSupervisedThread,
+  type ThreadFailure,
+} from './threads/supervisedThread.js';
+import type { WarmThread } from './threads/warmThread.js';
 
 export interface NodeOptions {
   readonly loaded: LoadedConfig;
@@ -62,8 +66,8 @@ export interface NodeOptions {
 }
 
 export interface WarmThreads {
-  readonly registry: Worker;
-  readonly front: Worker;
+  readonly registry: WarmThread;
+  readonly front: WarmThread;
 }
 
 export interface ProviderNode {

@@ -6,9 +6,10 @@ import type { ErrorCodeName } from '../errors/codes.js';
 import { NodeError, toNodeError } from '../errors/nodeError.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Handler, Layer } from '../http/route.js';
+import { addressBytes } from '../lib/address.js';
 import { addressWords } from '../lib/addressWords.js';
 import { type Clock, nowSeconds } from '../lib/clock.js';
-import type { ReplayTable } from '../shm/replayTable.js';
+import type { ClaimResult, ReplayTable } from '../shm/replayTable.js';
 import type { CallerAuthority } from './authority.js';
 import { type ClockWindow, timestampRefusal } from './clockWindow.js';
 import { legacyMessage, personalDigest } from './digest.js';
@@ -44,7 +45,7 @@ export function authenticate(options: AuthenticationOptions, authority: CallerAu
     const expiresAtS = signed.timestampS + window.maxAgeS + 1;
     const claim = replayTable.claim({ caller, nonce: signed.nonce, expiresAtS, nowS });
     if (claim !== 'claimed') {
-      refuse(x, new NodeError(claim === 'replayed' ? 'auth_replayed' : 'replay_table_full'));
+      refuse(x, new NodeError(claimRefusals[claim]));
       return;
     }
     const serve = (): void => {
@@ -92,13 +93,19 @@ export function authenticate(options: AuthenticationOptions, authority: CallerAu
       refuse(x, signed);
       return;
     }
-    const caller = addressWords(signed.address);
+    const caller = addressWords(addressBytes(signed.address));
     const refusal =
       timestampRefusal(signed.timestampS, nowSeconds(clock), window) ?? standingRefusal(authority, caller);
     if (refusal === undefined) x.receiveBody(() => verify(x, caller, signed, next));
     else refuse(x, refusal);
   };
 }
+
+const claimRefusals = {
+  replayed: 'auth_replayed',
+  full: 'replay_table_full',
+  expired: 'auth_expired',
+} as const satisfies Record<Exclude<ClaimResult, 'claimed'>, ErrorCodeName>;
 
 function standingRefusal(authority: CallerAuthority, caller: Int32Array): NodeError | undefined {
   const standing = authority.standingOf(caller);

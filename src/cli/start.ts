@@ -11,10 +11,10 @@ import { NodeError } from '../errors/nodeError.js';
 import { readKeyFile, writeKeyFile } from '../keys/keyFile.js';
 import { generatePrivateKey, type NodeKey } from '../keys/nodeKey.js';
 import { readPasswordFile } from '../keys/passwordFile.js';
-import { endProcess } from '../lib/endProcess.js';
 import { homePaths, resolveHome } from '../lib/homePaths.js';
 import { createLogger, type Logger } from '../logger/logger.js';
 import { type ProviderNode, startNode, type WarmThreads } from '../node.js';
+import { endProcess } from '../threads/endProcess.js';
 
 export interface StartOptions {
   readonly home?: string | undefined;

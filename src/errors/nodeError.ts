@@ -8,6 +8,7 @@ import { type ErrorCode, type ErrorCodeName, errorCodes } from './codes.js';
 export interface NodeErrorData {
   readonly code: ErrorCodeName;
   readonly message: string;
+  readonly status: number;
   readonly meta: Readonly<Record<string, unknown>>;
 }
 
@@ -39,11 +40,11 @@ export class NodeError extends Error {
   }
 
   toData(): NodeErrorData {
-    return { code: this.code, message: this.message, meta: this.meta };
+    return { code: this.code, message: this.message, status: this.status, meta: this.meta };
   }
 
   static fromData(data: NodeErrorData): NodeError {
-    return new NodeError(data.code, { message: data.message, meta: data.meta });
+    return new NodeError(data.code, { message: data.message, status: data.status, meta: data.meta });
   }
 }
 

@@ -4,8 +4,9 @@
  */
 
 import { type AddressText, addressBytes } from '../lib/address.js';
+import { addressWords } from '../lib/addressWords.js';
 import type { Logger } from '../logger/logger.js';
-import { addressWords, namedByActive, namedByPaused } from '../shm/addressIndex.js';
+import { namedByActive, namedByPaused } from '../shm/addressIndex.js';
 import type { RegistryView } from './registryView.js';
 
 /** `unknown` while the provider registry is stale or was never read. */

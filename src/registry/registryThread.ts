@@ -6,10 +6,10 @@ import { gatewayKind, providerKind } from '../contracts/registryKinds.js';
 import { createRpcEndpoints, type EndpointHealth } from '../contracts/rpcEndpoints.js';
 import type { AddressText } from '../lib/address.js';
 import { systemClock } from '../lib/clock.js';
-import { type CallPort, connectThread } from '../lib/threadCalls.js';
 import { createLogger, type Logger, type LogLevel } from '../logger/logger.js';
 import { createRegistryMetrics, type RegistryReading } from '../metrics/registryMetrics.js';
 import { MetricsRegistry, type MetricsSnapshot, snapshotMetrics } from '../metrics/threadMetrics.js';
+import { type CallPort, connectThread } from '../threads/threadCalls.js';
 import {
   type ContractRegistryOptions,
   type RefreshFailureKind,

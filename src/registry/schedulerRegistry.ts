@@ -6,7 +6,8 @@
  */
 import type { AddressText } from '../lib/address.js';
 import { addressBytes } from '../lib/address.js';
-import { addressWords, namedByActive } from '../shm/addressIndex.js';
+import { addressWords } from '../lib/addressWords.js';
+import { namedByActive } from '../shm/addressIndex.js';
 import type { RegistryView } from './registryView.js';
 
 export function createSchedulerRegistry(

@@ -6,6 +6,7 @@
  *     then per slot: five little-endian words of the address, one word of flags; flags 0 = empty slot
  */
 import { NodeError } from '../errors/nodeError.js';
+import { addressWords } from '../lib/addressWords.js';
 
 const magic = 0x61647831;
 const headerWords = 4;
@@ -34,18 +35,6 @@ function slotsFor(addresses: number): number {
   let slots = 2;
   while (slots < 2 * addresses) slots *= 2;
   return slots;
-}
-
-/** The 20 bytes of an address as the five words that `lookup` takes; `into` saves the allocation. */
-export function addressWords(bytes: Uint8Array, into = new Int32Array(5)): Int32Array {
-  for (let word = 0, at = 0; word < 5; word++, at += 4) {
-    into[word] =
-      (bytes[at] as number) |
-      ((bytes[at + 1] as number) << 8) |
-      ((bytes[at + 2] as number) << 16) |
-      ((bytes[at + 3] as number) << 24);
-  }
-  return into;
 }
 
 function hashWords(seed: number, words: Int32Array, at: number): number {

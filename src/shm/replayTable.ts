@@ -17,7 +17,8 @@
  */
 import { hash, randomBytes } from 'node:crypto';
 
-export type ClaimResult = 'claimed' | 'replayed' | 'full';
+/** `expired`: entries of that age are free already, so nobody can say whether the pair was used. */
+export type ClaimResult = 'claimed' | 'replayed' | 'full' | 'expired';
 
 export interface ReplayTableOptions {
   /** Live entries at most. One caller holds at most half. */
@@ -58,7 +59,16 @@ const bucketWord = 4;
 const stripeWord = 5;
 
 /** Words of the header. */
-const header = { buckets: 0, capacity: 1, stepS: 2, steps: 3, rowSalt: 4, key: 8, length: 8 + keyBytes / 4 };
+const header = {
+  buckets: 0,
+  capacity: 1,
+  stepS: 2,
+  steps: 3,
+  rowSalt: 4,
+  key: 8,
+  latestS: 8 + keyBytes / 4,
+  length: 9 + keyBytes / 4,
+};
 
 interface Layout {
   readonly words: Int32Array;
@@ -135,8 +145,12 @@ export class ReplayTable {
   }
 
   /** Claims a pair once over all threads. Call only for a request whose signature was verified. */
-  claim({ caller, nonce, expiresAtS, nowS }: ReplayClaim): ClaimResult {
+  claim({ caller, nonce, expiresAtS, nowS: clockS }: ReplayClaim): ClaimResult {
     const { locks, words } = this.#layout;
+    // A clock that is set back would make requests valid again whose entries it has freed before.
+    raiseTo(words, header.latestS, clockS);
+    const nowS = Atomics.load(words, header.latestS);
+    if (expiresAtS <= nowS) return 'expired';
     this.#takeFingerprint(caller, nonce);
     const stripe = locks + ((this.#fingerprintWords[stripeWord]! >>> 0) % stripes);
     lock(words, stripe);

@@ -4,7 +4,6 @@ import type { Area } from './floors.js';
 
 export interface Architecture {
   readonly areas: Readonly<Record<string, Area>>;
-  readonly sharedOnItsFloor: Readonly<Record<string, readonly string[]>>;
   readonly owners: Readonly<Record<string, readonly string[] | 'everywhere'>>;
 }
 
@@ -110,7 +109,7 @@ function checkOwn(
   if (from === undefined || to === undefined || from === to) return undefined;
   const difference = architecture.areas[to]!.floor - architecture.areas[from]!.floor;
   if (difference > 0) return 'upward';
-  if (difference < 0 || architecture.sharedOnItsFloor[to]?.includes(from)) return undefined;
+  if (difference < 0) return undefined;
   return 'sibling';
 }
 

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gatewayKind } from '#src/contracts/registryKinds.js';
 import { createRpcEndpoints } from '#src/contracts/rpcEndpoints.js';
 import { type AddressText, addressBytes } from '#src/lib/address.js';
+import { addressWords } from '#src/lib/addressWords.js';
 import { systemClock } from '#src/lib/clock.js';
 import { createLogger, type Logger } from '#src/logger/logger.js';
 import {
@@ -15,7 +16,6 @@ import {
   startContractRegistry,
 } from '#src/registry/contractRegistry.js';
 import { createRegistryCell } from '#src/registry/registrySnapshot.js';
-import { addressWords } from '#src/shm/addressIndex.js';
 
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'fxn-registry-'));

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { NodeError } from '#src/errors/nodeError.js';
+import { addressWords } from '#src/lib/addressWords.js';
 import { decodeRegistrySnapshot, encodeRegistrySnapshot } from '#src/registry/registrySnapshot.js';
-import { addressWords } from '#src/shm/addressIndex.js';
 import { propertyRuns } from '#test/runs.js';
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { NodeError } from '#src/errors/nodeError.js';
-import { AddressIndex, addressIndexBytes, addressWords, encodeAddressIndex } from '#src/shm/addressIndex.js';
+import { addressWords } from '#src/lib/addressWords.js';
+import { AddressIndex, addressIndexBytes, encodeAddressIndex } from '#src/shm/addressIndex.js';
 import { propertyRuns } from '#test/runs.js';
 
 const address = fc.uint8Array({ minLength: 20, maxLength: 20 });

@@ -22,7 +22,7 @@ export interface ClaimThreadData {
 }
 
 /** What a byte of `results` says; 0 is no claim at all. */
-export const resultCodes = { claimed: 1, replayed: 2, full: 3 } as const;
+export const resultCodes = { claimed: 1, replayed: 2, full: 3, expired: 4 } as const;
 
 /** Every pair has a caller of its own, so that only the bound on all entries is met. */
 export function callerOf(round: number, pair: number): Int32Array {

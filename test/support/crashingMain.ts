@@ -2,9 +2,9 @@
 import { parseArgs } from 'node:util';
 import { loadConfig } from '#src/config/loadConfig.js';
 import { createNodeKey, generatePrivateKey } from '#src/keys/nodeKey.js';
-import { endProcess } from '#src/lib/endProcess.js';
 import { createLogger } from '#src/logger/logger.js';
 import { startNode } from '#src/node.js';
+import { endProcess } from '#src/threads/endProcess.js';
 
 const { values } = parseArgs({ options: { home: { type: 'string' } } });
 const source = { home: values.home!, env: process.env };

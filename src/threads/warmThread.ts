@@ -5,11 +5,30 @@
 import { once } from 'node:events';
 import { type MessagePort, Worker } from 'node:worker_threads';
 
+export interface WarmThread {
+  /** Hands the thread over; `undefined` when it has ended already. */
+  adopt(): Worker | undefined;
+}
+
 /** Does not keep the process alive until it is adopted by a supervisor, which sends it its data. */
-export function warmThread(entry: URL, name: string): Worker {
+export function warmThread(entry: URL, name: string): WarmThread {
   const worker = new Worker(entry, { workerData: null, name });
   worker.unref();
-  return worker;
+  let hasEnded = false;
+  const onEnd = (): void => {
+    hasEnded = true;
+  };
+  // What fails while it loads fails again in the thread that is started in its place, and is reported there.
+  worker.on('error', onEnd);
+  worker.on('exit', onEnd);
+  return {
+    adopt() {
+      worker.off('error', onEnd);
+      worker.off('exit', onEnd);
+      worker.ref();
+      return hasEnded ? undefined : worker;
+    },
+  };
 }
 
 /** What the thread was given at its start, or, when it was started warm, by its first message. */

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { lockHome } from '#src/lib/homeLock.js';
+import { lockHome } from '#src/storage/homeLock.js';
 import { temporaryFolder } from '#test/keys/temporaryFolder.js';
 
 const holderFile = fileURLToPath(new URL('./lockHolder.js', import.meta.url));

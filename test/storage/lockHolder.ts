@@ -3,7 +3,7 @@
  * several start together, prints `held` or the error's code, and keeps what it has until its input ends.
  */
 import { NodeError } from '#src/errors/nodeError.js';
-import { lockHome } from '#src/lib/homeLock.js';
+import { lockHome } from '#src/storage/homeLock.js';
 
 const [file = '', atMs = '0'] = process.argv.slice(2);
 while (Date.now() < Number(atMs));

@@ -1,7 +1,7 @@
 /** A thread that does what its `workerData` says; for the tests of supervision. Loaded by URL. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { connectThread } from '#src/lib/threadCalls.js';
-import { receiveThreadData } from '#src/lib/warmThread.js';
+import { connectThread } from '#src/threads/threadCalls.js';
+import { receiveThreadData } from '#src/threads/warmThread.js';
 
 export interface FailingThreadData {
   readonly behaviour: 'throw' | 'exit' | 'live';

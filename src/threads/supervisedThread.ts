@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { connectThread, type MethodTable, type ThreadCalls } from './threadCalls.js';
+import type { WarmThread } from './warmThread.js';
 
 export interface SupervisedThreadOptions<Local extends MethodTable> {
   /** Named by URL, never imported. */
@@ -12,7 +13,7 @@ export interface SupervisedThreadOptions<Local extends MethodTable> {
   /** Made anew for each start. */
   readonly workerData: () => unknown;
   /** A thread with this entry that was started ahead of its data; the first start adopts it. */
-  readonly warm?: Worker | undefined;
+  readonly warm?: WarmThread | undefined;
   /** What the thread may call. */
   readonly methods: Local;
   /** The thread ended unasked; called before it is started again. */
@@ -53,9 +54,8 @@ export function startSupervisedThread<Remote extends MethodTable, Local extends 
 
   let warm = options.warm;
   const adoptWarm = (): Worker | undefined => {
-    const worker = warm;
+    const worker = warm?.adopt();
     warm = undefined;
-    worker?.ref();
     worker?.postMessage(options.workerData());
     return worker;
   };

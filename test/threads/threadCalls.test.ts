@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
 import { NodeError } from '#src/errors/nodeError.js';
-import { connectThread, type MethodTable } from '#src/lib/threadCalls.js';
+import { connectThread, type MethodTable } from '#src/threads/threadCalls.js';
 
 type Echo = { echo(value: unknown): unknown };
 
