@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { NodeError } from '#src/errors/nodeError.js';
 import { type FrontData, startFront } from '#src/front.js';
-import { receiveThreadData } from '#src/lib/warmThread.js';
+import { receiveThreadData } from '#src/threads/warmThread.js';
 
 if (parentPort === null) {
   throw new NodeError('internal_error', { meta: { reason: 'workers/front is a worker thread' } });

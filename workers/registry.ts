@@ -1,7 +1,7 @@
 /** Entry of the registry thread: started by main with `RegistryThreadData`, answers `RegistryThreadMethods`. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { NodeError } from '#src/errors/nodeError.js';
-import { receiveThreadData } from '#src/lib/warmThread.js';
+import { receiveThreadData } from '#src/threads/warmThread.js';
 import { type RegistryThreadData, startRegistryThread } from '#src/registry/registryThread.js';
 
 if (parentPort === null) {
