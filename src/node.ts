@@ -145,7 +145,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
           backendsOf(models).map((backend) => ({
             label: backend.label,
             inFlight: inFlight.total(backendColumn(backend.slot)),
-            isUp: backendWatch.isUp(backend) ?? false,
+            isUp: backendWatch.isUp(backend),
           })),
         replayEntries: () => replayTable.count(nowSeconds(clock)),
         replayCapacity: config.nonceCache.capacity,
@@ -326,6 +326,9 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
           log.warn({ err }, 'the registry thread keeps its log level');
         });
         metrics.countReload('applied');
+        const waiting = sectionsThatNeedRestart(config, fresh.config);
+        if (waiting.length > 0)
+          log.warn({ sections: waiting }, 'changed settings that only a restart applies');
         log.info({ models: models.models.length, logLevel }, 'reloaded models, backends and log level');
       },
       async close() {
@@ -346,6 +349,13 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
 }
 
 type MeasuredThread = Pick<SupervisedThread<Pick<FrontMethods, 'collectMetrics'>>, 'calls'>;
+
+function sectionsThatNeedRestart(before: Config, after: Config): string[] {
+  const sections = Object.keys(before) as (keyof Config)[];
+  return sections.filter(
+    (name) => name !== 'logger' && JSON.stringify(before[name]) !== JSON.stringify(after[name]),
+  );
+}
 
 /** Signatures that may wait for the compute pool over all fronts; more are refused. */
 const signatureQueue = 1_024;

@@ -24,8 +24,8 @@ export interface StartOptions {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** 1 is any other failure; 70 (EX_SOFTWARE) is set by the node itself when a part cannot be replaced. */
-const exitCodes = { ok: 0, failure: 1, usage: 2, inUse: 3 } as const;
+/** 1 is any other failure before the node runs; 70 (EX_SOFTWARE) asks the service manager to start it again. */
+const exitCodes = { ok: 0, failure: 1, usage: 2, inUse: 3, internal: 70 } as const;
 
 export interface StartSurroundings {
   readonly env: Environment;
@@ -89,6 +89,10 @@ function handleSignals(starting: Promise<ProviderNode>, log: Logger): void {
     await node.close();
     process.exit(exitCodes.ok);
   };
+  process.on('uncaughtException', (err) => {
+    log.fatal({ err }, 'main failed: the process ends');
+    endProcess(exitCodes.internal);
+  });
   process.on('SIGTERM', (signal) => void close(signal));
   process.on('SIGINT', (signal) => void close(signal));
   process.on('SIGHUP', () => {

@@ -9,7 +9,11 @@ import type { MetricsRegistry } from './threadMetrics.js';
 export interface NodeMetricSources {
   requestsInFlight(): number;
   /** Requests in flight and whether it answers, by backend label; a label may come more than once. */
-  backends(): readonly { readonly label: string; readonly inFlight: number; readonly isUp: boolean }[];
+  backends(): readonly {
+    readonly label: string;
+    readonly inFlight: number;
+    readonly isUp: boolean | undefined;
+  }[];
   replayEntries(): number;
   readonly replayCapacity: number;
 }
@@ -68,7 +72,10 @@ export function createNodeMetrics(
       registers: [],
       collect() {
         this.reset();
-        for (const { label, isUp } of sources.backends()) this.set({ backend: label }, isUp ? 1 : 0);
+        for (const { label, isUp } of sources.backends()) {
+          // Not checked yet is not the same as down.
+          if (isUp !== undefined) this.set({ backend: label }, isUp ? 1 : 0);
+        }
       },
     }),
   );
