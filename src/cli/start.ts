@@ -5,7 +5,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { ConfigError } from '../config/configError.js';
 import { type LoadedConfig, loadConfig } from '../config/loadConfig.js';
-import { unbuiltFeatures } from '../config/unbuiltFeatures.js';
 import { writeDefaultConfig } from '../config/writeDefaultConfig.js';
 import { NodeError } from '../errors/nodeError.js';
 import { readKeyFile, writeKeyFile } from '../keys/keyFile.js';
@@ -45,9 +44,7 @@ export async function start(options: StartOptions, { env, warm }: StartSurroundi
     const loaded = loadConfig(source);
     log = createLogger({ level: loaded.config.logger.verbosity, thread: 'main' });
     for (const file of written) log.info({ file }, 'first start: wrote a commented configuration');
-    const { refusals, warnings } = unbuiltFeatures(loaded.config);
-    for (const warning of [...loaded.warnings, ...warnings]) log.warn({ warning }, 'configuration');
-    if (refusals.length > 0) throw new NodeError('config_invalid', { message: refusals.join('\n') });
+    for (const warning of loaded.warnings) log.warn({ warning }, 'configuration');
     const key = openOrCreateKey(loaded, env, log);
     // Awaited by the node; a rejection before that must not count as unhandled.
     key.catch(() => undefined);

@@ -4,19 +4,14 @@
  */
 import { isIPv4 } from 'node:net';
 import { formatDuration } from '../lib/duration.js';
-import { problemText } from './configError.js';
 import type { Environment } from './substituteEnv.js';
 import type { TreeReader } from './treeReader.js';
 
 /** uvicorn closes an idle connection after 5 s; one that we keep longer is reset under a request. */
 const uvicornIdleMs = 5_000;
 
-/** Reports problems on the tree; returns warnings, which stop nothing. */
-export function checkConfigRules(tree: TreeReader, env: Environment): string[] {
-  const warnings: string[] = [];
-  const warn = (path: string, message: string): void => {
-    warnings.push(problemText({ file: tree.file, ...tree.placeOf(path), path, message }));
-  };
+/** Reports problems and warnings on the tree. */
+export function checkConfigRules(tree: TreeReader, env: Environment): void {
   const number = (path: string): number | undefined => {
     const value = tree.at(path);
     return typeof value === 'number' ? value : undefined;
@@ -62,13 +57,6 @@ export function checkConfigRules(tree: TreeReader, env: Environment): string[] {
     );
   }
 
-  if (tree.at('nonceCache.store') === 'redis' && text('nonceCache.redisUrl') === '') {
-    tree.report(
-      blame('nonceCache.redisUrl', 'nonceCache.store'),
-      'expected nonceCache.redisUrl with store "redis", found ""',
-    );
-  }
-
   const nodePort = number('node.listenPort');
   const adminAddress = text('admin.listenAddress');
   if (nodePort !== undefined && nodePort !== 0 && nodePort === number('admin.listenPort')) {
@@ -80,7 +68,7 @@ export function checkConfigRules(tree: TreeReader, env: Environment): string[] {
 
   const idleConnMs = number('proxy.idleConnTimeout');
   if (idleConnMs !== undefined && (idleConnMs >= uvicornIdleMs || idleConnMs === 0)) {
-    warn(
+    tree.warn(
       'proxy.idleConnTimeout',
       `${formatDuration(idleConnMs)} keeps idle connections longer than uvicorn (vLLM, SGLang) does, which closes them after 5s; a request on a closed one fails. "4s" is safe`,
     );
@@ -92,20 +80,11 @@ export function checkConfigRules(tree: TreeReader, env: Environment): string[] {
     const pollIntervalMs = number(path);
     if (pollIntervalMs === undefined || maxStalenessMs === undefined || pollIntervalMs < maxStalenessMs)
       continue;
-    warn(
+    tree.warn(
       blame(path, 'registry.maxStaleness'),
       `${formatDuration(pollIntervalMs)} is not below registry.maxStaleness (${formatDuration(maxStalenessMs)}): callers are refused between two polls`,
     );
   }
-
-  const offersRpcs = tree.at('offers.rpcProvider');
-  if (tree.at('offers.enabled') === true && Array.isArray(offersRpcs) && offersRpcs.length === 0) {
-    warn(
-      blame('offers.rpcProvider', 'offers.enabled'),
-      'offers are on without an RPC URL: no payment can be checked',
-    );
-  }
-  return warnings;
 }
 
 function isLoopback(host: string): boolean {

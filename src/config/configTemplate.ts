@@ -1,6 +1,7 @@
 /** The `config.yaml` of a first start: every key with its default, ready to run on Base Sepolia. */
 export const configTemplate = `# Configuration of the provider node. Checked at start and on reload (SIGHUP); \`fxn config check\`
-# prints what is in force. Every key below holds its default: what you delete stays as it is.
+# prints what is in force. Every key below holds its default: what you delete stays as it is. Keys without
+# effect in this version are commented out; giving one is a warning.
 #
 # Durations: "250ms" "5s" "1m30s" "2h".   Sizes: "512kb" "10mb" "1gb" (1 kb = 1024 bytes) or bytes.
 # Any value may take parts from the environment: \${NAME}, or \${NAME:-default} when NAME may be unset or
@@ -49,16 +50,16 @@ node:
   listenPort: 8080
   # Threads that serve requests: a number, or "auto" = one per core.
   threads: "auto"
-  # How gateways reach this node from outside, for example "https://node.example.com".
-  publicUrl: ""
+  # How gateways reach this node from outside, for example "https://node.example.com" (no effect in this version).
+  # publicUrl: ""
   # Largest request body.
   maxBodyBytes: "10mb"
   # How long running answers may take to end after SIGTERM.
   drainTimeout: "30s"
-  # Address that the IDENTITY challenge reports; "" = ask publicIpService.
-  publicIp: ""
-  # Answers with the caller's address as plain text.
-  publicIpService: "https://api.ipify.org"
+  # Address that the IDENTITY challenge reports; "" = ask publicIpService (no effect in this version).
+  # publicIp: ""
+  # Answers with the caller's address as plain text (no effect in this version).
+  # publicIpService: "https://api.ipify.org"
   # PEM files, both or none; paths are relative to the home folder.
   tls:
     certFile: ""
@@ -86,14 +87,15 @@ auth:
   maxAge: "60s"
   # How far X-Timestamp may lie in the future.
   maxSkew: "30s"
-  # Accepted ways to sign: "legacy", "rfc9421" and "session".
-  schemes: ["legacy", "rfc9421"]
-  # More names of this node that a signature may be made for: host or host:port.
-  authorities: []
-  session:
-    ttl: "10m"
-    # Sessions that one caller may hold.
-    perCaller: 16
+  # Accepted ways to sign: "legacy"; "rfc9421" and "session" are known words (no effect in this version).
+  # schemes: ["legacy", "rfc9421"]
+  # More names of this node that a signature may be made for: host or host:port (no effect in this version).
+  # authorities: []
+  # (no effect in this version)
+  # session:
+  #   ttl: "10m"
+  #   # Sessions that one caller may hold.
+  #   perCaller: 16
 
 # Remembers used nonces, so that no request counts twice.
 nonceCache:
@@ -102,12 +104,12 @@ nonceCache:
   cleanupInterval: "10m"
   # Entries. A full table refuses requests, it never forgets one that is still valid.
   capacity: 2000000
-  # "memory", or "redis" (also Valkey) when several nodes share one identity.
+  # "memory", the only one in this version ("redis" is refused).
   store: "memory"
   # redis:// or rediss://
   redisUrl: ""
 
-# Per caller; 0 = no limit.
+# Per caller; 0 = no limit. This version has none and refuses other values.
 limits:
   requestsPerSecond: 0
   concurrentStreams: 0
@@ -129,57 +131,62 @@ proxy:
   totalTimeout: "30m"
   # Send other /v1/* routes to the model's backend too.
   passThrough: false
-  # Per model, in front of maxConcurrency.
-  queue:
-    maxWaiting: 256
-    maxWait: "10s"
-  # Between two health checks of a backend.
+  # Between two health checks of a backend, at least 3s.
   healthInterval: "10s"
-  # How many percent of the requests may be tried a second time.
-  retryBudgetPercent: 10
-  # A backend that fails this often in a row gets no requests for a while.
-  breaker:
-    failures: 5
-    openFor: "10s"
-  # Interval of ": keepalive" comments in quiet streams; "0s" = none.
-  keepAliveComments: "0s"
-  # "prefix" sends requests that begin alike to the same backend (warm caches); "none" goes by load alone.
-  affinity: "none"
+  # Per model, in front of maxConcurrency (no effect in this version).
+  # queue:
+  #   maxWaiting: 256
+  #   maxWait: "10s"
+  # How many percent of the requests may be tried a second time (no effect in this version).
+  # retryBudgetPercent: 10
+  # A backend that fails this often in a row gets no requests for a while (no effect in this version).
+  # breaker:
+  #   failures: 5
+  #   openFor: "10s"
+  # Interval of ": keepalive" comments in quiet streams; "0s" = none (no effect in this version).
+  # keepAliveComments: "0s"
+  # "prefix" sends requests that begin alike to the same backend (warm caches); "none" goes by load alone
+  # (no effect in this version).
+  # affinity: "none"
 
 # ---- Challenges -----------------------------------------------------------------------------------------
 
 compute:
   # Threads for matrix multiplication: a number, or "auto" = cores - 1.
   threads: "auto"
-  # "auto", "off", "webgpu" or "cuda".
-  gpu: "auto"
-  # Rows or columns of the largest matrix.
-  maxMatrixSize: 8192
+  # "auto", "off", "webgpu" or "cuda" (no effect in this version).
+  # gpu: "auto"
+  # Rows or columns of the largest matrix (no effect in this version).
+  # maxMatrixSize: 8192
   # Multiplications that may wait for their turn.
   maxQueued: 4
   deadline: "60s"
-  # How long, and in how much memory, results are kept for the second round of a proof.
-  commitmentTtl: "60s"
-  commitmentBytes: "1gb"
+  # How long, and in how much memory, results are kept for the second round of a proof (no effect in this version).
+  # commitmentTtl: "60s"
+  # commitmentBytes: "1gb"
 
-challenge:
-  reachable:
-    # Private hosts, addresses or ranges ("10.0.0.0/8") that ENDPOINT_REACHABLE may touch.
-    allowHosts: []
+# (no effect in this version)
+# challenge:
+#   reachable:
+#     # Private hosts, addresses or ranges ("10.0.0.0/8") that ENDPOINT_REACHABLE may touch.
+#     allowHosts: []
 
 # ---- Watching -------------------------------------------------------------------------------------------
 
-telemetry:
-  # OTLP over HTTP; "" = no traces.
-  otlpEndpoint: ""
+# (no effect in this version)
+# telemetry:
+#   # OTLP over HTTP; "" = no traces.
+#   otlpEndpoint: ""
 
-alerts:
-  # Receives alerts as JSON; "" = none. Treated as a secret.
-  webhookUrl: ""
+# (no effect in this version)
+# alerts:
+#   # Receives alerts as JSON; "" = none. Treated as a secret.
+#   webhookUrl: ""
 
 # ---- Any HTTP API, sold per call ------------------------------------------------------------------------
 
 offers:
+  # Refused by this version when true.
   enabled: false
   # Chain of the payments; 8453 is Base.
   chainId: 8453

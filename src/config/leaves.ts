@@ -32,10 +32,10 @@ const optional = <T>(fallback: T | undefined): { default?: T } =>
   fallback === undefined ? {} : { default: fallback };
 
 /** Timers of Node.js hold a signed 32-bit number of milliseconds; a longer one would fire at once. */
-export const maxDurationMs = 2_147_483_647;
+const maxDurationMs = 2_147_483_647;
 
-export function duration(fallback: string, minimum: '0s' | '1ms' = '1ms') {
-  const least = minimum === '0s' ? 'from 0s' : 'above 0s';
+export function duration(fallback: string, minimum: '0s' | '1ms' | '3s' = '1ms') {
+  const least = minimum === '1ms' ? 'above 0s' : `from ${minimum}`;
   return Type.Number({
     notation: 'duration' satisfies Notation,
     description: `a duration such as "5s" or "1m30s", ${least} to 596h`,

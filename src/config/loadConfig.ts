@@ -11,6 +11,7 @@ import { deepFreeze } from './deepFreeze.js';
 import type { ModelBackends } from './modelBackends.js';
 import { readModelBackends } from './readModelBackends.js';
 import { TreeReader } from './treeReader.js';
+import { checkUnbuiltFeatures } from './unbuiltFeatures.js';
 import { openYamlFile } from './yamlFile.js';
 
 export interface LoadConfigOptions {
@@ -50,7 +51,7 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
   problems.push(...(opened.problems ?? []));
   const loadedAt = Math.floor(nowMs / 1000);
   const modelBackends = opened.file
-    ? readModelBackends({ file: opened.file, env, home: paths.home, loadedAt }, problems)
+    ? readModelBackends({ file: opened.file, env, home: paths.home, loadedAt }, problems, warnings)
     : undefined;
 
   if (problems.length > 0 || config === undefined || modelBackends === undefined) {
@@ -72,7 +73,9 @@ function readConfig(
   problems.push(...(opened.problems ?? []));
   if (opened.file === undefined) return undefined;
   const tree = new TreeReader({ file: opened.file, schema: Config, env, home: paths.home });
-  warnings.push(...checkConfigRules(tree, env));
+  checkConfigRules(tree, env);
+  checkUnbuiltFeatures(tree);
+  warnings.push(...tree.warnings);
   problems.push(...tree.problems);
   if (tree.problems.length > 0) return undefined;
   const { value } = tree;

@@ -103,7 +103,9 @@ export type ModelListFile = Type.Static<typeof ModelListFile>;
 export const FlatBackendFile = group({
   backendProvider: provider(),
   url: url(),
-  fxnId: text(modelName, { pattern: modelNamePattern }),
+  fxnId: text('the id of the model on the network such as "2", which the flat form cannot do without', {
+    pattern: modelNamePattern,
+  }),
   apiKey: credential(),
   bearerToken: credential(),
   modelNameAlias: optionalModelName(),

@@ -19,7 +19,7 @@ const framingHeaders: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-/** Reports problems on the tree of a `ModelListFile`. */
+/** Reports problems and warnings on the tree of a `ModelListFile`. */
 export function checkModelRules(tree: TreeReader): void {
   const names = new Map<string, string>();
   const claimName = (path: string): void => {
@@ -33,7 +33,15 @@ export function checkModelRules(tree: TreeReader): void {
   for (const model of indices(tree, 'models')) {
     claimName(`${model}.name`);
     for (const alias of indices(tree, `${model}.aliases`)) claimName(alias);
-    for (const backend of indices(tree, `${model}.backends`)) checkHeaders(tree, backend);
+    const backends = indices(tree, `${model}.backends`);
+    for (const backend of backends) {
+      checkBackendUrl(tree, `${backend}.url`);
+      checkHeaders(tree, backend);
+      if (tree.isGiven(`${backend}.maxConcurrency`)) {
+        tree.warn(`${backend}.maxConcurrency`, 'has no effect in this version');
+      }
+    }
+    warnOfTwins(tree, backends);
   }
 
   const fallback = tree.at('default');
@@ -43,6 +51,29 @@ export function checkModelRules(tree: TreeReader): void {
       'expected the name or an alias of a model of this file, found another name',
       nearestName(fallback, names.keys()),
     );
+  }
+}
+
+/** A path that a client would call; every route brings its own. */
+const routePath = /\/(?:chat\/completions|completions|embeddings|models)$/;
+
+export function checkBackendUrl(tree: TreeReader, path: string): void {
+  const url = tree.at(path);
+  const route = typeof url === 'string' ? routePath.exec(url)?.[0] : undefined;
+  if (route === undefined) return;
+  tree.report(path, `expected the base URL only, found one that ends in the route ${route}; remove it`);
+}
+
+/** `http://h:8000` and `http://h:8000/v1` are one server. */
+function warnOfTwins(tree: TreeReader, backends: readonly string[]): void {
+  const seen = new Map<string, string>();
+  for (const backend of backends) {
+    const url = tree.at(`${backend}.url`);
+    if (typeof url !== 'string') continue;
+    const identity = `${url} ${tree.at(`${backend}.model`)}`;
+    const twin = seen.get(identity);
+    if (twin === undefined) seen.set(identity, backend);
+    else tree.warn(`${backend}.url`, `is the same server as ${twin}.url ("/v1" at the end does not count)`);
   }
 }
 

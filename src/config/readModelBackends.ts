@@ -10,7 +10,7 @@ import {
   type ModelBackends,
   ModelListFile,
 } from './modelBackends.js';
-import { checkModelRules } from './modelRules.js';
+import { checkBackendUrl, checkModelRules } from './modelRules.js';
 import type { Environment } from './substituteEnv.js';
 import { TreeReader } from './treeReader.js';
 import type { YamlFile } from './yamlFile.js';
@@ -29,16 +29,19 @@ export interface ReadModelBackendsOptions {
   readonly loadedAt: number;
 }
 
-/** Adds what is wrong to `problems`; `undefined` when there is anything. */
+/** Adds what is wrong to `problems` and what will hurt to `warnings`; `undefined` when anything is wrong. */
 export function readModelBackends(
   options: ReadModelBackendsOptions,
   problems: ConfigProblem[],
+  warnings: string[],
 ): ModelBackends | undefined {
   const { file, loadedAt } = options;
   const flat = isFlat(file);
   const tree = new TreeReader({ ...options, schema: flat ? FlatBackendFile : ModelListFile });
-  if (!flat) checkModelRules(tree);
-  problems.push(...tree.problems);
+  if (flat) checkBackendUrl(tree, 'url');
+  else checkModelRules(tree);
+  warnings.push(...tree.warnings);
+  problems.push(...(flat ? tree.problems : tree.problems.map(explainMixedForms)));
   if (tree.problems.length > 0) return undefined;
   const { value } = tree;
   if (flat && flatBackend.Check(value)) return deepFreeze(fromFlat(value, loadedAt));
@@ -52,6 +55,14 @@ function isFlat({ document }: YamlFile): boolean {
   const keys = new Set(document.contents.items.map(({ key }) => (isScalar(key) ? key.value : undefined)));
   if (keys.has('models') || keys.has('default')) return false;
   return Object.keys(FlatBackendFile.properties).some((key) => keys.has(key));
+}
+
+/** A key of the flat file beside the list is more than a misplaced key: one of the two forms has to go. */
+function explainMixedForms(problem: ConfigProblem): ConfigProblem {
+  if (!Object.hasOwn(FlatBackendFile.properties, problem.path)) return problem;
+  const { file, line, column, path } = problem;
+  const message = `expected either a list "models" or the flat form with "url" at the top, since the two exclude each other, found keys of both`;
+  return { file, line, column, path, message };
 }
 
 function fromFlat(flat: FlatBackendFile, loadedAt: number): ModelBackends {

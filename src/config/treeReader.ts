@@ -8,7 +8,7 @@ import Type, { type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { isAlias, isMap, isScalar, isSeq, type Node, type Pair } from 'yaml';
 import { nearestName } from '../lib/nearestName.js';
-import { type ConfigProblem, type Place, startOfFile } from './configError.js';
+import { type ConfigProblem, type Place, problemText, startOfFile } from './configError.js';
 import { keyPaths, suggestKey } from './knownKeys.js';
 import { type Leaf, leafOf } from './leaves.js';
 import { readers, type ScalarText } from './notation.js';
@@ -43,10 +43,13 @@ interface Found {
   readonly valuePlace: Place;
 }
 
+const byPlace = (a: Place, b: Place): number => a.line - b.line || a.column - b.column;
+
 export class TreeReader {
   /** The document in resolved form; has the schema's type only when there are no problems. */
   readonly value: unknown;
   readonly #problems: ConfigProblem[] = [];
+  readonly #warnings: ConfigProblem[] = [];
   readonly #entries = new Map<string, Entry>();
   readonly #places = new Map<string, Place>();
   readonly #options: TreeReaderOptions;
@@ -63,12 +66,12 @@ export class TreeReader {
 
   /** In the order of the file. */
   get problems(): readonly ConfigProblem[] {
-    return this.#problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+    return this.#problems.toSorted(byPlace);
   }
 
-  /** The path of the file that is read. */
-  get file(): string {
-    return this.#options.file.path;
+  /** What works but will hurt, each with its place, in the order of the file. */
+  get warnings(): readonly string[] {
+    return this.#warnings.toSorted(byPlace).map(problemText);
   }
 
   /** The resolved value at a path; `undefined` when it could not be read or the path does not exist. */
@@ -90,6 +93,12 @@ export class TreeReader {
   /** Adds a problem found by a rule between keys. */
   report(path: string, message: string, suggestion?: string): void {
     this.#fault(this.placeOf(path), path, message, suggestion);
+  }
+
+  /** Adds something that stops nothing. */
+  warn(path: string, message: string): void {
+    const { line, column } = this.placeOf(path);
+    this.#warnings.push({ file: this.#options.file.path, line, column, path, message });
   }
 
   #fault(place: Place, path: string, message: string, suggestion?: string): void {

@@ -1,33 +1,68 @@
 /**
  * Settings that the configuration knows but this version does not act on. Where ignoring one would make the node
- * less safe than its operator believes, it refuses to start; otherwise it warns. Runs in main.
+ * less safe than its operator believes, the file is refused; otherwise whoever gives the key is warned.
  */
-import type { Config } from './config.js';
+import type { TreeReader } from './treeReader.js';
 
-export interface UnbuiltFeatures {
-  /** The node must not start with these. */
-  readonly refusals: readonly string[];
-  readonly warnings: readonly string[];
+/** Keys of `config.yaml` without effect; a group stands for everything in it. */
+export const keysWithoutEffect = [
+  'node.publicIp',
+  'node.publicIpService',
+  'node.publicUrl',
+  'auth.authorities',
+  'auth.session',
+  'proxy.queue',
+  'proxy.retryBudgetPercent',
+  'proxy.breaker',
+  'proxy.keepAliveComments',
+  'proxy.affinity',
+  'compute.gpu',
+  'compute.maxMatrixSize',
+  'compute.commitmentTtl',
+  'compute.commitmentBytes',
+  'challenge',
+  'telemetry.otlpEndpoint',
+  'alerts.webhookUrl',
+] as const;
+
+/** What differs from "nothing reads it". */
+const exceptions: Readonly<Record<string, string>> = {
+  'node.publicUrl': 'has no effect on the node in this version; only `fxn send` to a home with TLS reads it',
+};
+
+const noEffect = 'has no effect in this version';
+
+/** Reports problems and warnings on the tree of `config.yaml`. */
+export function checkUnbuiltFeatures(tree: TreeReader): void {
+  for (const path of keysWithoutEffect) {
+    if (tree.isGiven(path)) tree.warn(path, exceptions[path] ?? noEffect);
+  }
+  checkSchemes(tree);
+  const store = tree.at('nonceCache.store');
+  if (store !== undefined && store !== 'memory') {
+    tree.report('nonceCache.store', `expected "memory", the only store in this version, found "${store}"`);
+  }
+  for (const key of ['requestsPerSecond', 'concurrentStreams', 'tokensPerMinute']) {
+    const limit = tree.at(`limits.${key}`);
+    if (typeof limit === 'number' && limit > 0) {
+      tree.report(`limits.${key}`, `expected 0, since this version has no limits per caller, found ${limit}`);
+    }
+  }
+  if (tree.at('offers.enabled') === true) {
+    tree.report('offers.enabled', 'expected false, since this version has no offers, found true');
+  }
 }
 
-export function unbuiltFeatures(config: Config): UnbuiltFeatures {
-  const { auth, limits, nonceCache, offers, proxy, telemetry, alerts } = config;
-  const hasLimits =
-    limits.requestsPerSecond > 0 || limits.concurrentStreams > 0 || limits.tokensPerMinute > 0;
-  return {
-    refusals: [
-      ...said(nonceCache.store !== 'memory', 'nonceCache.store: only "memory" is available in this version'),
-      ...said(!auth.schemes.includes('legacy'), 'auth.schemes: only "legacy" is available in this version'),
-      ...said(hasLimits, 'limits: not available in this version; leave them at 0'),
-      ...said(offers.enabled, 'offers.enabled: not available in this version'),
-    ],
-    warnings: [
-      ...said(proxy.keepAliveComments > 0, 'proxy.keepAliveComments has no effect in this version'),
-      ...said(proxy.affinity !== 'none', 'proxy.affinity has no effect in this version'),
-      ...said(telemetry.otlpEndpoint !== '', 'telemetry.otlpEndpoint has no effect in this version'),
-      ...said(alerts.webhookUrl !== '', 'alerts.webhookUrl has no effect in this version'),
-    ],
-  };
+/** The default names more than is built, so only what the file gives counts. */
+function checkSchemes(tree: TreeReader): void {
+  const schemes = tree.at('auth.schemes');
+  if (!tree.isGiven('auth.schemes') || !Array.isArray(schemes)) return;
+  if (schemes.every((scheme) => scheme !== 'legacy' && scheme !== undefined)) {
+    tree.report('auth.schemes', 'expected "legacy" among them, the only scheme in this version, found none');
+    return;
+  }
+  for (const [index, scheme] of schemes.entries()) {
+    if (scheme === 'legacy' || scheme === undefined) continue;
+    tree.warn(`auth.schemes[${index}]`, `"${scheme}" ${noEffect}`);
+  }
 }
-
-const said = (applies: boolean, text: string): string[] => (applies ? [text] : []);

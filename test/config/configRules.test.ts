@@ -35,13 +35,6 @@ test('TLS needs both files or none', (t) => {
   assert.deepEqual(placesOf(problems), ['6:3 node.tls.keyFile']);
 });
 
-test('the redis store needs a URL', (t) => {
-  const problems = problemsOf(t, { config: `${required}nonceCache:\n  store: valkey\n` });
-  assert.deepEqual(placesOf(problems), ['6:10 nonceCache.store']);
-  const { config } = load(t, { config: `${required}nonceCache: { store: redis, redisUrl: "redis://h" }` });
-  assert.equal(config.nonceCache.store, 'redis');
-});
-
 test('the public and the admin port may not collide', (t) => {
   const config = (admin: string): string =>
     `${required}node: { listenPort: 90 }\nadmin: { listenAddress: ${admin}, listenPort: 90 }`;
@@ -52,10 +45,17 @@ test('the public and the admin port may not collide', (t) => {
   assert.deepEqual(problemsOf(t, { config: anyPort }), []);
 });
 
+test('health checks more often than every 3 seconds are refused', (t) => {
+  const config = (interval: string): string => `${required}proxy: { healthInterval: ${interval} }`;
+  const [problem] = problemsOf(t, { config: config('2999ms') });
+  assert.equal(problem?.path, 'proxy.healthInterval');
+  assert.match(problem.message, /from 3s to/);
+  assert.equal(load(t, { config: config('3s') }).config.proxy.healthInterval, 3_000);
+});
+
 test('what hurts but works is a warning with its place', (t) => {
   const warnings = (config: string): readonly string[] => load(t, { config: required + config }).warnings;
   assert.deepEqual(warnings('proxy: { idleConnTimeout: 4999ms }'), []);
   assert.match(warnings('proxy: { idleConnTimeout: 5s }')[0]!, /:5:27: proxy\.idleConnTimeout:/);
   assert.match(warnings('  gateway: { pollInterval: 1h }')[0]!, /:5:28: registry\.gateway\.pollInterval:/);
-  assert.match(warnings('offers: { enabled: true }')[0]!, /:5:20: offers\.enabled:/);
 });

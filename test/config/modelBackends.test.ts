@@ -142,7 +142,49 @@ test('a flat file needs its URL and its id, and knows no key of the other form',
     '1:1 fxnId',
     '2:1 weight',
   ]);
+  const [, fxnId] = problemsOf(t, { modelBackend: 'backendProvider: vllm\nweight: 1\n' });
+  assert.match(fxnId!.message, /id of the model .* which the flat form cannot do without/);
+});
+
+test('the two forms exclude each other', (t) => {
   const mixed = problemsOf(t, { modelBackend: `url: http://h\n${oneModel}` });
   assert.deepEqual(placesOf(mixed), ['1:1 url']);
-  assert.equal(mixed[0]?.suggestion, 'models[].backends[].url');
+  assert.match(mixed[0]!.message, /the two exclude each other/);
+  assert.equal(mixed[0]?.suggestion, undefined);
+});
+
+test('a backend URL that names a route is refused: base URL only', (t) => {
+  const routes = [
+    '/v1/chat/completions',
+    '/v1/chat/completions/',
+    '/completions',
+    '/v1/embeddings',
+    '/models',
+  ];
+  for (const route of routes) {
+    const listed = oneModel.replace('http://127.0.0.1:8000', `http://h:8000${route}`);
+    const [problem, ...more] = problemsOf(t, { modelBackend: listed });
+    assert.deepEqual([problem?.path, more.length], ['models[0].backends[0].url', 0], route);
+    assert.match(problem!.message, /base URL only/);
+    const flat = problemsOf(t, { modelBackend: `url: "http://h${route}"\nfxnId: "2"\n` });
+    assert.deepEqual(placesOf(flat), ['1:6 url']);
+  }
+  const fine = oneModel.replace('http://127.0.0.1:8000', 'http://h/models/llama');
+  assert.equal(
+    load(t, { modelBackend: fine }).modelBackends.models[0]!.backends[0]!.url,
+    'http://h/models/llama',
+  );
+});
+
+test('one server twice in a model is a warning, as two models of it is not', (t) => {
+  const second = (url: string, more = ''): string => `${oneModel}      - { url: "${url}"${more} }\n`;
+  const warnings = (modelBackend: string): readonly string[] => load(t, { modelBackend }).warnings;
+  const [warning, ...rest] = warnings(second('http://127.0.0.1:8000/v1'));
+  assert.equal(rest.length, 0);
+  assert.match(
+    warning!,
+    /:5:16: models\[0\]\.backends\[1\]\.url: is the same server as models\[0\]\.backends\[0\]\.url/,
+  );
+  assert.deepEqual(warnings(second('http://127.0.0.1:8001')), []);
+  assert.deepEqual(warnings(second('http://127.0.0.1:8000', ', model: lora')), []);
 });
