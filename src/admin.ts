@@ -3,13 +3,18 @@
  * `node:http`, apart from the public server, so that it answers however loaded the fronts are.
  */
 import { createServer, type ServerResponse } from 'node:http';
+import type { ErrorCodeName } from './errors/codes.js';
 import { NodeError } from './errors/nodeError.js';
+import { errorBody } from './http/errorBody.js';
+import { listenError } from './http/reservePort.js';
 import type { Logger } from './logger/logger.js';
 
 export interface Readiness {
   readonly ready: boolean;
   /** What keeps the node from serving, in words for the operator. */
   readonly missing: readonly string[];
+  /** State of each part, for people and the console; added to the answer as it is. */
+  readonly details: Readonly<Record<string, unknown>>;
 }
 
 export interface AdminOptions {
@@ -34,7 +39,8 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
 
   const answer = async (method: string, path: string, response: ServerResponse): Promise<void> => {
     if (method !== 'GET' && method !== 'HEAD') {
-      send(response, 405, 'application/json', '{"error":{"code":"method_not_allowed"}}');
+      response.setHeader('allow', 'GET, HEAD');
+      sendError(response, 'method_not_allowed');
       return;
     }
     switch (path) {
@@ -45,12 +51,12 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
         send(response, 200, 'application/json', '{"status":"ok"}');
         return;
       case '/ready': {
-        const readiness = await options.readiness();
-        send(response, readiness.ready ? 200 : 503, 'application/json', JSON.stringify(readiness));
+        const { ready, missing, details } = await options.readiness();
+        send(response, ready ? 200 : 503, 'application/json', JSON.stringify({ ready, missing, ...details }));
         return;
       }
       default:
-        send(response, 404, 'application/json', '{"error":{"code":"route_not_found"}}');
+        sendError(response, 'route_not_found');
     }
   };
 
@@ -58,7 +64,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
     answer(request.method ?? 'GET', path, response).catch((err: unknown) => {
       log.error({ err, path }, 'admin request failed');
-      send(response, 500, 'application/json', '{"error":{"code":"internal_error"}}');
+      sendError(response, 'internal_error');
     });
   });
   server.requestTimeout = requestTimeoutMs;
@@ -66,8 +72,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
-      const message = `cannot listen on ${host}:${port} (admin.listenAddress, admin.listenPort): ${cause.code}`;
-      reject(new NodeError('port_in_use', { message, cause }));
+      reject(listenError({ host, port, keys: 'admin.listenAddress, admin.listenPort' }, cause));
     });
     server.listen({ host, port, exclusive: true }, resolve);
   });
@@ -81,6 +86,11 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
         server.closeAllConnections();
       }),
   };
+}
+
+function sendError(response: ServerResponse, code: ErrorCodeName): void {
+  const error = new NodeError(code);
+  send(response, error.status, 'application/json', errorBody(error, 'plain'));
 }
 
 function send(response: ServerResponse, status: number, contentType: string, body: string): void {

@@ -9,7 +9,7 @@ import { anyAuthority, type CallerAuthority } from './auth/authority.js';
 import { createPoolRecovery, loadNativeRecovery, type SignedDigest } from './auth/signerRecovery.js';
 import { answerChallenge } from './challenge/challenge.js';
 import type { Config } from './config/config.js';
-import { NodeError, type NodeErrorData, toNodeError } from './errors/nodeError.js';
+import { NodeError, toNodeError } from './errors/nodeError.js';
 import { BodyBudget } from './http/bodyBudget.js';
 import type { Exchange } from './http/exchange.js';
 import { limitBody } from './http/limitBody.js';
@@ -49,6 +49,8 @@ export interface SharedMemory {
 /** `workerData` of a front. */
 export interface FrontData {
   readonly index: number;
+  /** How many there are. */
+  readonly fronts: number;
   readonly config: Config;
   readonly logLevel: LogLevel;
   readonly models: RoutedModels;
@@ -75,9 +77,9 @@ export type FrontMethods = {
 
 /** What a front may call on main. */
 export type MainMethods = {
-  frontListens(index: number): void;
+  frontListens(argument: undefined): void;
   /** The last words of a front that failed, so that its counts are not lost. */
-  frontFailed(report: { error: NodeErrorData; metrics: MetricsSnapshot }): void;
+  frontFailed(metrics: MetricsSnapshot): void;
   recordReplayMark(second: number): Promise<void>;
   recoverSigner(signed: SignedDigest): Promise<Uint8Array | undefined>;
 };
@@ -85,8 +87,8 @@ export type MainMethods = {
 export type FrontPort = CallPort & { close(): void };
 
 const heartbeatMs = 1_000;
-/** Bodies that a front holds at once, unless the largest allowed body asks for more. */
-const bodyBudgetBytes = 256 * 1_024 * 1_024;
+/** Bodies that all fronts hold at once, unless the largest allowed body asks for more. */
+const bodyBudgetBytes = 512 * 1_024 * 1_024;
 const lastWordsMs = 1_000;
 /** Longer than a task may wait in the compute pool, so that the pool's own refusal arrives first. */
 const poolCallTimeoutMs = 65_000;
@@ -204,7 +206,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
       const durationMs = performance.now() - x.startedAtMs;
       const status = x.status === 0 ? 499 : x.status;
       metrics.countResponse(x.endpoint, status, durationMs / 1_000);
-      if (x.isStreamed && x.firstByteAtMs > 0) {
+      if (x.isTokenStream && x.firstByteAtMs > 0) {
         metrics.observeFirstToken(x.endpoint, (x.firstByteAtMs - x.startedAtMs) / 1_000);
       }
       if (log.isLevelEnabled('debug')) log.debug({ ...summaryOf(x), end, status, durationMs }, 'request');
@@ -248,7 +250,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
     route(
       'openai',
       ['GET'],
-      '/v1/models/*',
+      '/v1/models/{id}',
       gateway,
       retrieveModel(() => served),
     ),
@@ -262,7 +264,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
   const server = createHttpServer({
     tls: certFile === '' ? undefined : { certFile, keyFile },
     maxBodyBytes: config.node.maxBodyBytes,
-    bodyBudget: new BodyBudget(Math.max(bodyBudgetBytes, 4 * config.node.maxBodyBytes)),
+    bodyBudget: new BodyBudget(Math.max(bodyBudgetBytes / data.fronts, 4 * config.node.maxBodyBytes)),
     handler: routeAll(routes),
     onFault: (thrown, x) => {
       // A refusal thrown by a layer is an answer, not a fault.
@@ -281,10 +283,9 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
     inference.close();
   };
 
-  const reportFailure = async (thrown: unknown): Promise<void> => {
+  const leave = async (): Promise<void> => {
     try {
-      const report = { error: toNodeError(thrown).toData(), metrics: await snapshotMetrics(metricsRegistry) };
-      await main.call('frontFailed', report, lastWordsMs);
+      await main.call('frontFailed', await snapshotMetrics(metricsRegistry), lastWordsMs);
     } finally {
       process.exit(1);
     }
@@ -293,12 +294,12 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
     // uWS aborts the whole process when a thread ends with open sockets: close them before anything else.
     end();
     log.fatal({ err: thrown }, 'front failed and will be replaced');
-    void reportFailure(thrown);
+    void leave();
   });
 
   vitals.beat(index);
   await server.listen(config.node.listenAddress, data.port);
-  await main.call('frontListens', index);
+  await main.call('frontListens', undefined);
 }
 
 /** A registry view as an authority; one that is not fresh authorises nobody. */
@@ -318,7 +319,7 @@ function summaryOf(x: Exchange): Record<string, unknown> {
     endpoint: x.endpoint,
     caller: x.caller,
     code: x.errorCode,
-    bytesIn: x.body.bytes.length,
+    bytesIn: x.receivedBytes,
     bytesOut: x.sentBytes,
   };
 }

@@ -29,7 +29,11 @@ import { ThreadNumbers } from './metrics/threadNumbers.js';
 import { watchBackends } from './openai/backendWatch.js';
 import { createBackendSlots, type RoutedModels } from './openai/routedModels.js';
 import { createRegistryCell } from './registry/registrySnapshot.js';
-import type { RegistryThreadData, RegistryThreadMethods } from './registry/registryThread.js';
+import type {
+  RegistryThreadData,
+  RegistryThreadMethods,
+  RegistryThreadStatus,
+} from './registry/registryThread.js';
 import { BackendHealth, createBackendHealth } from './shm/backendHealth.js';
 import { createFrontVitals, FrontVitals } from './shm/frontVitals.js';
 import {
@@ -116,6 +120,13 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     const vitals = new FrontVitals(memory.vitals);
     const replayTable = new ReplayTable(memory.replayTable);
     vitals.storedMarkS = recordedMarkS;
+    if (recordedMarkS > lockedAtS + config.auth.maxSkew / 1_000) {
+      const remedy = 'correct the clock; if it was wrong when the mark was written, delete the file';
+      log.error(
+        { file: paths.replayMarkFile, markS: recordedMarkS, remedy },
+        'the replay mark refuses every request',
+      );
+    }
     const recordReplayMark = createReplayMarkWriter(paths.replayMarkFile, vitals);
 
     const slots = createBackendSlots(maxBackendSlots, (slot) => inFlight.total(backendColumn(slot)) === 0);
@@ -202,9 +213,13 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     });
 
     const listening = Array.from({ length: fronts }, deferred);
+    const serving = new Set<number>();
     const frontMethods = (index: number): MainMethods => ({
-      frontListens: () => listening[index]?.resolve(),
-      frontFailed: ({ metrics: lastNumbers }) => threadNumbers.leave(`front-${index}`, lastNumbers),
+      frontListens() {
+        serving.add(index);
+        listening[index]?.resolve();
+      },
+      frontFailed: (lastNumbers) => threadNumbers.leave(`front-${index}`, lastNumbers),
       recordReplayMark,
       recoverSigner: (signed) => pool.run('recoverSigner', signed),
     });
@@ -216,6 +231,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
         warm: index === 0 && options.frontEntry === undefined ? options.warm?.front : undefined,
         workerData: (): FrontData => ({
           index,
+          fronts,
           config,
           logLevel,
           models,
@@ -227,6 +243,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
         }),
         methods: frontMethods(index),
         onFailure(failure) {
+          serving.delete(index);
           inFlight.clearFront(index);
           threadNumbers.end(`front-${index}`);
           onFailure('front', failure);
@@ -262,17 +279,19 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       return [await snapshotMetrics(metricsRegistry), ...threadNumbers.snapshots];
     };
     const readiness = async (): Promise<Readiness> => {
-      const status = await registry.calls.call('status', undefined, threadReplyMs);
+      // A registry thread that is just being replaced does not answer; that is a reason, not an error.
+      const status = await registry.calls.call('status', undefined, threadReplyMs).catch(() => undefined);
       const backends = backendsOf(models).map((backend) => ({
         backend: backend.label,
         up: backendWatch.isUp(backend) ?? null,
       }));
-      const missing = (['gateway', 'provider'] as const)
-        .filter((name) => !status[name].isFresh)
-        .map((name) => `${name} registry: ${status[name].lastError?.message ?? 'not read yet'}`);
-      if (!backends.some(({ up }) => up)) missing.push('backends: none answers');
-      if (isDraining) missing.push('the node is shutting down');
-      return { ready: missing.length === 0, missing, backends, ...status } as Readiness;
+      const missing = [
+        ...(status === undefined ? ['registry thread: does not answer'] : staleRegistries(status)),
+        ...(backends.some(({ up }) => up) ? [] : ['backends: none answers']),
+        ...(serving.size === 0 ? ['fronts: none serves'] : []),
+        ...(isDraining ? ['the node is shutting down'] : []),
+      ];
+      return { ready: missing.length === 0, missing, details: { backends, ...status } };
     };
     const admin: Admin = await startAdmin({
       host: config.admin.listenAddress,
@@ -314,6 +333,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
           log.error({ err }, 'reload refused: the old configuration stays');
           return;
         }
+        for (const warning of fresh.warnings) log.warn({ warning }, 'configuration');
         models = routed;
         logLevel = fresh.config.logger.verbosity;
         log.level = logLevel;
@@ -333,6 +353,8 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       },
       async close() {
         isDraining = true;
+        // A front that starts anew now would not know that nothing more is to be accepted.
+        for (const thread of frontThreads) thread.retire();
         log.info({ inFlight: inFlight.total(requestColumn) }, 'draining');
         await tellFronts(({ calls }) => calls.call('drain', undefined, threadReplyMs));
         const deadlineMs = performance.now() + config.node.drainTimeout;
@@ -389,6 +411,16 @@ function deferred(): Deferred {
   return { promise, ...settle! };
 }
 
+function staleRegistries(status: RegistryThreadStatus): string[] {
+  return (['gateway', 'provider'] as const)
+    .filter((name) => !status[name].isFresh)
+    .map((name) => {
+      const { lastError, ageMs } = status[name];
+      const age = ageMs === null ? 'not read yet' : `last read ${Math.round(ageMs / 1_000)} s ago`;
+      return `${name} registry: ${lastError?.message ?? age}`;
+    });
+}
+
 const backendsOf = ({ models }: RoutedModels) => models.flatMap((model) => model.backends);
 
 function watchFronts(vitals: FrontVitals, fronts: number, onHang: (index: number) => void): NodeJS.Timeout {
@@ -406,10 +438,11 @@ function watchFronts(vitals: FrontVitals, fronts: number, onHang: (index: number
 }
 
 async function closeFronts(threads: readonly SupervisedThread<FrontMethods>[]): Promise<void> {
-  await Promise.all(
+  await Promise.allSettled(
     threads.map(async (thread) => {
       const ended = thread.ended();
-      await thread.calls.call('close', undefined, threadReplyMs);
+      // Rejects for a front that has failed, which is as good as closed.
+      await thread.calls.call('close', undefined, threadReplyMs).catch(() => undefined);
       await ended;
     }),
   );

@@ -66,6 +66,10 @@ export function authenticate(options: AuthenticationOptions, authority: CallerAu
     );
   };
 
+  /** What clock and registry have against a request at this moment. */
+  const refusalNow = (signed: LegacyHeaders, caller: Int32Array): NodeError | undefined =>
+    timestampRefusal(signed.timestampS, nowSeconds(clock), window) ?? standingRefusal(authority, caller);
+
   const verify = (x: Exchange, caller: Int32Array, signed: LegacyHeaders, next: Handler): void => {
     const digest = personalDigest(legacyMessage(x.body.sha256Hex, signed.timestamp, signed.nonce));
     const { signature, recoveryId } = signed;
@@ -76,11 +80,12 @@ export function authenticate(options: AuthenticationOptions, authority: CallerAu
           x.fail(recoveryError(error));
         } else if (signer === undefined || !isAddress(signer, signed.address)) {
           refuse(x, new NodeError('auth_bad_signature'));
-        } else if (timestampRefusal(signed.timestampS, nowSeconds(clock), window) !== undefined) {
-          // A body that arrives slowly must not outlive the window: its nonce would be free again too early.
-          refuse(x, new NodeError('auth_expired'));
         } else {
-          claimAndServe(x, caller, signed, next);
+          // Again, because a body may take long to arrive: its nonce must not be free before it is claimed, and
+          // the caller may have been removed meanwhile.
+          const refusal = refusalNow(signed, caller);
+          if (refusal === undefined) claimAndServe(x, caller, signed, next);
+          else refuse(x, refusal);
         }
       }),
     );
@@ -94,8 +99,7 @@ export function authenticate(options: AuthenticationOptions, authority: CallerAu
       return;
     }
     const caller = addressWords(addressBytes(signed.address));
-    const refusal =
-      timestampRefusal(signed.timestampS, nowSeconds(clock), window) ?? standingRefusal(authority, caller);
+    const refusal = refusalNow(signed, caller);
     if (refusal === undefined) x.receiveBody(() => verify(x, caller, signed, next));
     else refuse(x, refusal);
   };

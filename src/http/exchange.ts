@@ -49,6 +49,10 @@ export class Exchange {
   errorCode: string | undefined;
   /** When the first byte of the body left, as `performance.now()`; 0 before. */
   firstByteAtMs = 0;
+  /** Size of the request's body, also after it was released. */
+  receivedBytes = 0;
+  /** A successful event stream, whose first byte is a first token. */
+  isTokenStream = false;
   /** Body bytes handed to the socket. */
   sentBytes = 0;
 
@@ -64,8 +68,8 @@ export class Exchange {
   /** What `tryEnd` did not take, and where in the body it begins. Only with an announced length. */
   #pending: Buffer | undefined;
   #pendingOffset = 0;
-  #chunk: Buffer | string = '';
-  /** Held until the exchange ends, because a backend may still be reading the body. */
+  #chunk: Buffer = emptyBody.bytes;
+  /** Held until the backend answers or the exchange ends. */
   #reservedBytes = 0;
   #accepted = true;
 
@@ -91,11 +95,6 @@ export class Exchange {
   /** True once a status was sent, so that an error can only cut. */
   get isStarted(): boolean {
     return this.status !== 0;
-  }
-
-  /** True for an answer that is sent piece by piece. */
-  get isStreamed(): boolean {
-    return this.#bodyLength !== undefined;
   }
 
   /** Called once, when the exchange ends in whatever way; at once if it has. */
@@ -132,6 +131,7 @@ export class Exchange {
       contentLength: this.head.contentLength,
       onBody: (body) => {
         this.body = body;
+        this.receivedBytes = body.bytes.length;
         this.attempt(next);
       },
       reserve: (bytes) => {
@@ -143,6 +143,13 @@ export class Exchange {
         this.fail(new NodeError('queue_full', { message: 'Too many bodies are being received.' })),
       onTooLarge: (drained) => this.#fail(new NodeError('body_too_large'), !drained),
     });
+  }
+
+  /** Lets the body go, once nobody needs it any more. */
+  releaseBody(): void {
+    this.body = emptyBody;
+    this.#bodyBudget.release(this.#reservedBytes);
+    this.#reservedBytes = 0;
   }
 
   /** Sends a whole answer. */
@@ -178,11 +185,11 @@ export class Exchange {
    * Sends one piece. False means that the client reads more slowly than it is sent to: the piece was taken all
    * the same; wait for `onDrain` before the next.
    */
-  write(chunk: Buffer | string): boolean {
+  write(chunk: Buffer): boolean {
     if (!this.isOpen) return true;
     if (this.firstByteAtMs === 0) this.firstByteAtMs = performance.now();
     this.sentBytes += chunk.length;
-    if (this.#bodyLength !== null) return this.#writeCounted(chunk as Buffer);
+    if (this.#bodyLength !== null) return this.#writeCounted(chunk);
     this.#chunk = chunk;
     this.#response.cork(this.#writeChunk);
     if (!this.#accepted) this.#watchWritable();
@@ -207,9 +214,10 @@ export class Exchange {
   /** Breaks a streamed answer off, so that no client can take it for complete. */
   cut(): void {
     if (!this.isOpen) return;
+    // First, because closing calls the abort listener, which would take the client to have left.
+    this.#finish('cut');
     // Not `end(…, true)`: after a chunked body uWS writes its "Connection: close" into the body.
     this.#response.close();
-    this.#finish('cut');
   }
 
   readonly #writeChunk = (): void => {
@@ -314,8 +322,7 @@ export class Exchange {
   #finish(end: ExchangeEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
-    this.#bodyBudget.release(this.#reservedBytes);
-    this.#reservedBytes = 0;
+    this.releaseBody();
     for (const listener of this.#onEnd) listener(end);
     this.#onEnd.length = 0;
   }

@@ -14,11 +14,7 @@ export function reservePort(host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', (cause: NodeJS.ErrnoException) => {
-      const message =
-        cause.code === 'EADDRINUSE'
-          ? `port in use: ${host}:${port} (node.listenPort); stop the other program or choose another port`
-          : `cannot listen on ${host}:${port} (node.listenAddress): ${cause.code ?? cause.message}`;
-      reject(new NodeError('port_in_use', { message, cause }));
+      reject(listenError({ host, port, keys: 'node.listenAddress, node.listenPort' }, cause));
     });
     server.listen({ host, port, exclusive: true }, () => {
       const address = server.address();
@@ -26,4 +22,21 @@ export function reservePort(host: string, port: number): Promise<number> {
       server.close(() => resolve(bound));
     });
   });
+}
+
+interface ListenTarget {
+  readonly host: string;
+  readonly port: number;
+  /** The settings that name it. */
+  readonly keys: string;
+}
+
+/** Why an address cannot be listened on: somebody else does, or it is not this machine's. */
+export function listenError({ host, port, keys }: ListenTarget, cause: NodeJS.ErrnoException): NodeError {
+  if (cause.code === 'EADDRINUSE') {
+    const message = `port in use: ${host}:${port} (${keys}); stop the other program or choose another port`;
+    return new NodeError('port_in_use', { message, cause });
+  }
+  const message = `cannot listen on ${host}:${port} (${keys}): ${cause.code ?? cause.message}`;
+  return new NodeError('config_invalid', { message, cause });
 }

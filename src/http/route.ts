@@ -1,6 +1,6 @@
 /**
  * The route table: patterns to handlers, with the layers a request passes on its way in. A pattern is an exact
- * path, or ends in `/*` and matches everything below. Runs on the fronts.
+ * path, or ends in `/*` or `/{name}` and matches everything below. Runs on the fronts.
  */
 import { NodeError } from '../errors/nodeError.js';
 import type { ErrorFormat } from './errorBody.js';
@@ -29,21 +29,22 @@ export function allowMethods(methods: readonly string[]): Layer {
   };
 }
 
+/** The last segment of a pattern that stands for whatever follows. */
+const openEnd = /\/(?:\*|\{\w+\})$/;
+
 /** The handler of a whole table: exact paths first, then the longest prefix. */
 export function routeAll(routes: readonly Route[]): Handler {
-  const exact = new Map(routes.filter((r) => !r.pattern.endsWith('/*')).map((r) => [r.pattern, r]));
+  const exact = new Map(routes.filter((r) => !openEnd.test(r.pattern)).map((r) => [r.pattern, r]));
   const prefixes = routes
-    .filter((r) => r.pattern.endsWith('/*'))
-    .map((route) => ({ route, prefix: route.pattern.slice(0, -1) }))
+    .filter((r) => openEnd.test(r.pattern))
+    .map((route) => ({ route, prefix: route.pattern.replace(openEnd, '/') }))
     .sort((a, b) => b.prefix.length - a.prefix.length);
 
   return (x) => {
     const path = x.head.path;
     let route = exact.get(path);
     if (route === undefined) {
-      const found = prefixes.find(
-        ({ prefix }) => path.startsWith(prefix) && (path.length > prefix.length || prefix === '/'),
-      );
+      const found = prefixes.find(({ prefix }) => path.startsWith(prefix) || `${path}/` === prefix);
       if (found !== undefined) {
         route = found.route;
         x.rest = path.slice(found.prefix.length);

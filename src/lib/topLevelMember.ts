@@ -52,10 +52,13 @@ export class TopLevelMember {
   objectStart = 0;
   /** True when the object has no member. */
   isEmpty = true;
+  /** Top-level keys that differ from the wanted one in letter case only: some JSON readers take them for it. */
+  lookalikes = 0;
   /** How often the wanted key came with a value that is not a string. */
   otherValues = 0;
 
   readonly #key: string;
+  readonly #keyBytes: Buffer;
   readonly #maxKeyBytes: number;
   #place: Place = 'start';
   /** Bytes of all earlier pieces, and of the last one. */
@@ -76,6 +79,7 @@ export class TopLevelMember {
 
   constructor(key: string) {
     this.#key = key;
+    this.#keyBytes = Buffer.from(key);
     this.#maxKeyBytes = key.length * escapeFactor;
   }
 
@@ -170,7 +174,7 @@ export class TopLevelMember {
   #endString(): void {
     this.#inString = false;
     if (this.#place !== 'key' && this.#place !== 'first-key') return;
-    this.#isWanted = this.#unescape() === this.#key;
+    this.#isWanted = this.#isWantedKey();
     this.#kept = undefined;
     this.#place = 'colon';
   }
@@ -183,6 +187,17 @@ export class TopLevelMember {
     this.#kept = undefined;
     if (text === undefined) this.#place = 'broken';
     return text;
+  }
+
+  /** Compares bytes where it can: a body may have a million keys. */
+  #isWantedKey(): boolean {
+    const kept = this.#kept;
+    if (kept === undefined) return false;
+    if (!kept.includes(backslash) && kept.length !== this.#keyBytes.length) return false;
+    const key = this.#unescape();
+    if (key === this.#key) return true;
+    if (key?.toLowerCase() === this.#key) this.lookalikes++;
+    return false;
   }
 
   #unescape(): string | undefined {

@@ -38,7 +38,23 @@ const redactPaths = secretKeys.flatMap((key) =>
 function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const base = stdSerializers.err(error);
-  return error instanceof NodeError ? { ...base, code: error.code, meta: error.meta } : base;
+  if (!(error instanceof NodeError)) return base;
+  const { code, message, meta } = error;
+  // Where a refusal was thrown says nothing to an operator; where this program failed does.
+  if (code === 'internal_error') return { ...base, code, meta };
+  return { type: base.type, code, message, meta, cause: causesOf(error) };
+}
+
+/** What lies behind an error, outermost first, without stacks. */
+function causesOf(error: Error): string | undefined {
+  const causes: string[] = [];
+  for (let cause = error.cause; cause instanceof Error && causes.length < 5; cause = cause.cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    causes.push(
+      code === undefined || cause.message.includes(code) ? cause.message : `${code} ${cause.message}`,
+    );
+  }
+  return causes.length === 0 ? undefined : causes.join(' < ');
 }
 
 export interface LoggerOptions {

@@ -19,7 +19,7 @@ export interface BackendWatchOptions {
   readonly log: Logger;
 }
 
-/** Shorter than any interval, so that rounds do not pile up. */
+/** For one check; the next round begins after the slowest of this one. */
 const deadlineMs = 3_000;
 
 export function watchBackends({ intervalMs, health, log }: BackendWatchOptions): BackendWatch {
@@ -45,7 +45,7 @@ export function watchBackends({ intervalMs, health, log }: BackendWatchOptions):
     await Promise.all(checked.map(check));
     // A reload meanwhile has started a round of its own.
     if (isClosed || checked !== backends) return;
-    timer = setTimeout(() => void round(), Math.max(intervalMs, deadlineMs));
+    timer = setTimeout(() => void round(), intervalMs);
   };
 
   return {

@@ -8,7 +8,7 @@ import type { Handler } from '../http/route.js';
 import type { BackendHealth } from '../shm/backendHealth.js';
 import { backendColumn, type InFlightTable } from '../shm/inFlightTable.js';
 import { type Connections, createConnections } from '../upstream/connections.js';
-import { forward, type UpstreamTimeouts } from '../upstream/forward.js';
+import { forward, type UpstreamCall, type UpstreamTimeouts } from '../upstream/forward.js';
 import { backendHeaders, upstreamHeaders } from './headers.js';
 import { findModel, type ModelInRequest } from './modelInRequest.js';
 import type { RoutedBackend } from './routedModels.js';
@@ -48,6 +48,7 @@ interface Endpoint {
 
 /** Visible ASCII: what a request target may consist of. */
 const uriCharacters = /^[\x21-\x7e]*$/;
+const dotSegment = /(?:^|\/|%2f|%5c)(?:\.|%2e){1,2}(?:\/|%2f|%5c|$)/i;
 
 const noModel: ModelInRequest = {
   requested: undefined,
@@ -87,6 +88,10 @@ export function createInference(options: InferenceOptions): Inference {
     if (!uriCharacters.test(target)) {
       throw new NodeError('invalid_request', { message: 'The path must be percent-encoded.' });
     }
+    // A backend, or a proxy before it, may resolve them and leave `/v1` with the operator's credentials.
+    if (dotSegment.test(x.head.path)) {
+      throw new NodeError('invalid_request', { message: 'The path must not contain "." or ".." segments.' });
+    }
     const model = models().resolve(named.requested);
     const backend = selectBackend(model, inFlight, health);
     const { connections, headers, basePath } = endpointOf(backend);
@@ -103,7 +108,15 @@ export function createInference(options: InferenceOptions): Inference {
       countError: (kind) => options.countError(backend.label, kind),
       report: (error) => options.report(x, backend.label, error),
     });
-    const call = forward({
+    let call: UpstreamCall | undefined;
+    x.onDrain = () => call?.resume();
+    // Before anything that may throw, so that the count returns in every case.
+    x.onEnd((end) => {
+      call?.abort();
+      inFlight.leave(front, column);
+      if (end === 'client_closed') options.countError(backend.label, 'client_closed');
+    });
+    call = forward({
       connections,
       timeouts,
       handler: response,
@@ -113,12 +126,6 @@ export function createInference(options: InferenceOptions): Inference {
         headers: upstreamHeaders(x.head.headers, headers, x.id),
         body: x.head.hasBody ? body : null,
       },
-    });
-    x.onDrain = () => call.resume();
-    x.onEnd((end) => {
-      call.abort();
-      inFlight.leave(front, column);
-      if (end === 'client_closed') options.countError(backend.label, 'client_closed');
     });
   };
 

@@ -16,9 +16,15 @@ export function findModel(body: Buffer): ModelInRequest {
   const scanner = new TopLevelMember('model');
   const values = scanner.scan(body);
   if (!scanner.isComplete) throw brokenJson();
-  if (values.length + scanner.otherValues > 1) {
+  if (values.length + scanner.otherValues + scanner.lookalikes > 1) {
     throw new NodeError('invalid_request', {
       message: 'The body names two models.',
+      meta: { param: 'model' },
+    });
+  }
+  if (scanner.lookalikes > 0) {
+    throw new NodeError('invalid_request', {
+      message: 'Write "model" in lower case.',
       meta: { param: 'model' },
     });
   }

@@ -15,6 +15,8 @@ export interface ResponseFilter {
 
 /** Longest event frame that is held while its end is awaited. */
 const maxFrameBytes = 1_024 * 1_024;
+/** Most frames are one token in a few hundred bytes. */
+const firstFrameBytes = 4 * 1_024;
 const empty = Buffer.alloc(0);
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
@@ -59,31 +61,50 @@ export function renameInObject(name: string): ResponseFilter {
 
 /** Replaces the top-level `model` in the data of each event frame. A frame is sent when it is whole. */
 export function renameInFrames(name: string): ResponseFilter {
-  let held: Buffer = empty;
+  /** Grows by doubling, so that a long frame in small pieces costs no more than one in large ones. */
+  let buffer = Buffer.allocUnsafe(firstFrameBytes);
+  let used = 0;
   /** Where the search for the end of the held frame goes on. */
   let searched = 0;
 
+  const hold = (piece: Buffer): void => {
+    if (used + piece.length > buffer.length) {
+      const larger = Buffer.allocUnsafe(Math.max(2 * buffer.length, used + piece.length));
+      buffer.copy(larger, 0, 0, used);
+      buffer = larger;
+    }
+    used += piece.copy(buffer, used);
+  };
+
   return {
     push(piece) {
-      held = held.length === 0 ? piece : Buffer.concat([held, piece]);
+      // Mostly nothing is held and the piece is whole frames: then they are read where they lie.
+      const isHeld = used > 0;
+      if (isHeld) hold(piece);
+      const bytes = isHeld ? buffer.subarray(0, used) : piece;
       const out: Buffer[] = [];
       let start = 0;
       for (;;) {
-        const end = frameEnd(held, Math.max(start, searched));
+        const end = frameEnd(bytes, Math.max(start, searched));
+        if ((end === -1 ? bytes.length : end) - start > maxFrameBytes) {
+          throw new NodeError('upstream_reset', { meta: { reason: 'an event frame is too long' } });
+        }
         if (end === -1) break;
-        out.push(renameFrame(held.subarray(start, end), name));
+        out.push(renameFrame(bytes.subarray(start, end), name));
         start = end;
         searched = end;
       }
-      held = start === 0 ? held : Buffer.from(held.subarray(start));
+      // A copy of what was held, because the buffer is used again.
+      const whole = !isHeld && out.length === 1 ? out[0]! : Buffer.concat(out);
+      if (isHeld) {
+        buffer.copyWithin(0, start, used);
+        used -= start;
+      } else hold(piece.subarray(start));
       // A blank line may be split over two pieces: look again at the last three bytes.
-      searched = Math.max(0, held.length - 3);
-      if (held.length > maxFrameBytes) {
-        throw new NodeError('upstream_reset', { meta: { reason: 'an event frame is too long' } });
-      }
-      return out.length === 1 ? out[0]! : Buffer.concat(out);
+      searched = Math.max(0, used - 3);
+      return whole;
     },
-    end: () => renameFrame(held, name),
+    end: () => renameFrame(buffer.subarray(0, used), name),
   };
 }
 

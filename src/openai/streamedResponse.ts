@@ -23,7 +23,9 @@ interface ResponseReports {
   readonly report: (error: Error) => void;
 }
 
-const doneMark = '[DONE]';
+/** The frame that ends an OpenAI stream, with nothing but blank lines behind it. */
+const doneLine = /(?:^|[\r\n])data: ?\[DONE\][\r\n\s]*$/;
+const doneTailBytes = 64;
 const empty = Buffer.alloc(0);
 
 export class StreamedResponse implements UpstreamHandler {
@@ -37,7 +39,7 @@ export class StreamedResponse implements UpstreamHandler {
   /** The last bytes sent, to know whether an event frame is open. */
   #tail: Buffer = empty;
   /** Judges the end of a body that only the closing connection ends. */
-  #sawDone = false;
+  #received: Buffer = empty;
   #object: TopLevelMember | undefined;
 
   constructor(x: Exchange, renameTo: string | undefined, reports: ResponseReports) {
@@ -47,6 +49,10 @@ export class StreamedResponse implements UpstreamHandler {
   }
 
   onResponse(response: UpstreamResponse): void {
+    this.#x.attempt(() => this.#begin(response));
+  }
+
+  #begin(response: UpstreamResponse): void {
     const refusal = responseRefusal(response);
     if (refusal !== undefined) {
       const { status } = response;
@@ -57,6 +63,8 @@ export class StreamedResponse implements UpstreamHandler {
     }
     const type = response.headers['content-type'];
     this.#response = response;
+    // The caller's copy of the body is of no more use, and this answer may take minutes.
+    this.#x.releaseBody();
     this.#isEventStream = isEventStream(type);
     const isEncoded = (response.headers['content-encoding'] ?? 'identity') !== 'identity';
     if (this.#renameTo !== undefined && !isEncoded && response.status < 300) {
@@ -79,8 +87,11 @@ export class StreamedResponse implements UpstreamHandler {
   }
 
   onComplete(): void {
+    this.#x.attempt(() => this.#complete());
+  }
+
+  #complete(): void {
     const x = this.#x;
-    if (!x.isOpen) return;
     if (!this.#isWhole()) {
       this.#break('reset', new NodeError('upstream_reset', { meta: { reason: 'closed before the end' } }));
       return;
@@ -91,13 +102,14 @@ export class StreamedResponse implements UpstreamHandler {
     x.finish();
   }
 
+  /** Comes from timers too, where nobody else would catch what it throws. */
   onFault(fault: UpstreamFault): void {
-    this.#break(fault.kind, faultError(fault.kind, fault.cause));
+    this.#x.attempt(() => this.#break(fault.kind, faultError(fault.kind, fault.cause)));
   }
 
   #send(out: Buffer): boolean {
     this.#start();
-    if (this.#isEventStream) this.#tail = tailOf(this.#tail, out);
+    if (this.#isEventStream) this.#tail = tailOf(this.#tail, out, frameTailBytes);
     return this.#x.write(out);
   }
 
@@ -106,19 +118,23 @@ export class StreamedResponse implements UpstreamHandler {
     if (x.isStarted || this.#response === undefined) return;
     const { status, headers, contentLength } = this.#response;
     x.phase = 'stream';
-    x.start(status, downstreamHeaders(headers), this.#filter === passThrough ? contentLength : null);
+    // An event stream is sent chunked even when its length is announced: the error frame of one that breaks
+    // off would fill the length up and make it look complete.
+    const isCounted = this.#filter === passThrough && !this.#isEventStream;
+    x.isTokenStream = this.#isEventStream && status < 300;
+    x.start(status, downstreamHeaders(headers), isCounted ? contentLength : null);
   }
 
   #judge(piece: Buffer): void {
     if (this.#response?.isFramed !== false) return;
-    if (this.#isEventStream) this.#sawDone ||= Buffer.concat([this.#tail, piece]).includes(doneMark);
+    if (this.#isEventStream) this.#received = tailOf(this.#received, piece, doneTailBytes);
     else this.#object?.scan(piece);
   }
 
   /** A framed body has ended when undici says so; for others the content must say it. */
   #isWhole(): boolean {
     if (this.#response?.isFramed !== false) return true;
-    if (this.#isEventStream) return this.#sawDone;
+    if (this.#isEventStream) return doneLine.test(this.#received.toString('latin1'));
     return this.#object?.isComplete ?? true;
   }
 
@@ -130,17 +146,18 @@ export class StreamedResponse implements UpstreamHandler {
     if (x.isStarted && this.#isEventStream) {
       // Clients that read frames learn why; the missing end of the body tells all others.
       const separator = endsFrame(this.#tail) ? '' : '\n\n';
-      x.write(`${separator}data: ${errorBody(error, 'openai')}\n\n`);
+      x.write(Buffer.from(`${separator}data: ${errorBody(error, 'openai')}\n\n`));
     }
     x.fail(error);
   }
 }
 
-const tailBytes = 8;
+const frameTailBytes = 8;
 
-function tailOf(tail: Buffer, out: Buffer): Buffer {
-  if (out.length >= tailBytes) return Buffer.from(out.subarray(-tailBytes));
-  return Buffer.concat([tail, out]).subarray(-tailBytes);
+/** The last `size` bytes of what was seen so far and `piece`. */
+function tailOf(tail: Buffer, piece: Buffer, size: number): Buffer {
+  if (piece.length >= size) return Buffer.from(piece.subarray(-size));
+  return Buffer.concat([tail, piece]).subarray(-size);
 }
 
 function endsFrame(tail: Buffer): boolean {

@@ -118,11 +118,12 @@ function readHolder(file: string): Holder | undefined {
 }
 
 function isAlive({ pid, startTime, host }: Holder, file: string): boolean {
-  if (host !== hostname()) {
+  // Containers share neither process ids nor start times with each other, but they may share a host name.
+  const isElsewhere = host !== hostname() || (pid === process.pid && startTime === startTimeOf(pid));
+  if (isElsewhere) {
     const refreshedAtMs = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
     return Date.now() - refreshedAtMs < abandonedAfterMs;
   }
-  if (pid === process.pid) return false;
   try {
     process.kill(pid, 0);
   } catch (thrown) {

@@ -33,6 +33,8 @@ export interface ThreadFailure {
 export interface SupervisedThread<Remote extends MethodTable> {
   /** The calls of the thread that runs now. */
   readonly calls: ThreadCalls<Remote>;
+  /** From now on a failure is reported, but the thread is not started again. */
+  retire(): void;
   /** Tells the supervisor that the thread's end is wanted, and waits for it. */
   ended(): Promise<void>;
 }
@@ -47,6 +49,7 @@ export function startSupervisedThread<Remote extends MethodTable, Local extends 
   options: SupervisedThreadOptions<Local>,
 ): SupervisedThread<Remote> {
   let isWanted = true;
+  let isRetired = false;
   let inARow = 0;
   let calls: ThreadCalls<Remote>;
   let restart: NodeJS.Timeout | undefined;
@@ -84,6 +87,7 @@ export function startSupervisedThread<Remote extends MethodTable, Local extends 
     inARow++;
     const failure: ThreadFailure = { exitCode, error, inARow };
     options.onFailure(failure);
+    if (isRetired) return;
     if (inARow >= failuresInARow) {
       options.onGiveUp(failure);
       return;
@@ -95,6 +99,10 @@ export function startSupervisedThread<Remote extends MethodTable, Local extends 
   return {
     get calls() {
       return calls;
+    },
+    retire() {
+      isRetired = true;
+      clearTimeout(restart);
     },
     async ended() {
       isWanted = false;

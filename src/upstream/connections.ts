@@ -23,8 +23,12 @@ export interface Connections {
   close(): void;
 }
 
+const longestIdleMs = 24 * 60 * 60 * 1_000;
+
 export function createConnections(options: ConnectionOptions): Connections {
-  const { origin, maxIdle, idleMs, connectTimeoutMs } = options;
+  const { origin, maxIdle, connectTimeoutMs } = options;
+  // As the Go node reads it: 0 is no limit. undici knows no such value.
+  const idleMs = options.idleMs === 0 ? longestIdleMs : options.idleMs;
   const idle: Client[] = [];
   let isClosed = false;
 

@@ -79,6 +79,20 @@ export function forward(options: ForwardOptions): UpstreamCall {
 }
 
 const decimal = /^\d{1,15}$/;
+/** Any other last coding is ended by the closing connection alone (RFC 9112, section 6.3). */
+const endsInChunked = /(?:^|,)\s*chunked\s*$/i;
+
+/** A header that is given twice comes as a list; the first one counts. */
+function withoutLists(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  let plain: IncomingHttpHeaders | undefined;
+  for (const name in headers) {
+    const value = headers[name];
+    if (!Array.isArray(value)) continue;
+    plain ??= { ...headers };
+    (plain as Record<string, string | undefined>)[name] = value[0];
+  }
+  return plain ?? headers;
+}
 
 /** One class, so that undici's callbacks cost no closure per request or piece. */
 class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
@@ -134,8 +148,8 @@ class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
     if (this.#isSettled || status < 200) return;
     const length = headers['content-length'];
     const contentLength = length !== undefined && decimal.test(length) ? Number(length) : null;
-    const isFramed = contentLength !== null || headers['transfer-encoding'] !== undefined;
-    this.#handler.onResponse({ status, headers, contentLength, isFramed });
+    const isFramed = contentLength !== null || endsInChunked.test(headers['transfer-encoding'] ?? '');
+    this.#handler.onResponse({ status, headers: withoutLists(headers), contentLength, isFramed });
   }
 
   onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {

@@ -12,7 +12,8 @@ const renamed = (text: string, name: string): string => find(text).renamed(name)
 /** The members without the second and later ones of a key, which JSON.parse could not tell from the first. */
 function withoutRepeats<Value>(members: readonly (readonly [string, Value])[]) {
   const seen = new Set<string>();
-  return members.filter(([key]) => !seen.has(key) && seen.add(key));
+  const isLookalike = (key: string): boolean => key !== 'model' && key.toLowerCase() === 'model';
+  return members.filter(([key]) => !isLookalike(key) && !seen.has(key) && seen.add(key));
 }
 
 describe('the model in a request', () => {
@@ -30,6 +31,12 @@ describe('the model in a request', () => {
       }),
       { numRuns: propertyRuns(5_000) },
     );
+  });
+
+  it('is refused in another letter case, which some JSON readers would take for it', () => {
+    for (const body of ['{"Model":"b"}', '{"model":"a","MODEL":"b"}', '{"mode\\u004c":"b"}']) {
+      assert.throws(() => findModel(Buffer.from(body)), { code: 'invalid_request' }, body);
+    }
   });
 
   it('keeps every other byte: white space, escapes, number forms, bytes that are no UTF-8', () => {

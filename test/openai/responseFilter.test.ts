@@ -219,10 +219,12 @@ describe('renaming the model in an event stream', () => {
     assert.equal(filter.end().toString(), 'data: {"model":"new"}\n');
   });
 
-  it('a frame that grows over a mebibyte is given up, one that comes whole is not', () => {
+  it('a frame over a mebibyte is given up, whole or in pieces', () => {
     const filler = 'x'.repeat(1_024 * 1_024);
     const whole = Buffer.from(`data: {"a":"${filler}","model":"old"}\n\n`);
-    assert.ok(renameInFrames('new').push(whole).toString().endsWith('"model":"new"}\n\n'));
+    assert.throws(() => renameInFrames('new').push(whole), { code: 'upstream_reset' });
+    const just = Buffer.from(`data: {"a":"${filler.slice(100)}","model":"old"}\n\n`);
+    assert.ok(renameInFrames('new').push(just).toString().endsWith('"model":"new"}\n\n'));
     const filter = renameInFrames('new');
     filter.push(Buffer.from('data: {"a":"'));
     assert.throws(() => filter.push(Buffer.from(filler)), {
