@@ -5,7 +5,7 @@
  */
 import { NodeError } from '../errors/nodeError.js';
 
-export const chainFailureKinds = [
+const chainFailureKinds = [
   /** No answer within the deadline. */
   'timeout',
   /** No connection, or one that broke. */
@@ -24,6 +24,8 @@ export const chainFailureKinds = [
   'no_contract',
   /** The endpoint's newest block is older than one that was already read. */
   'old_head',
+  /** The endpoint's newest block contradicts those of the others. */
+  'implausible_head',
   /** The answer did not come from the block that was asked for. */
   'unpinned',
   /** The reader was closed meanwhile. */

@@ -23,7 +23,7 @@ export interface JsonRpcClient {
 }
 
 /** Scheme, host and port of a URL; keys live in the rest. */
-export function endpointLabel(url: string): string {
+function endpointLabel(url: string): string {
   try {
     const { protocol, host } = new URL(url);
     return `${protocol}//${host}`;
@@ -65,9 +65,10 @@ export function openJsonRpc({ url, timeoutMs, maxResponseBytes, signal }: JsonRp
         if (signal.aborted) throw chainFailure('aborted', 'The read was called off.');
         if (deadline.aborted)
           throw chainFailure('timeout', 'The RPC endpoint did not answer in time.', { method });
-        throw chainFailure('unreachable', 'The RPC endpoint cannot be reached.', {
+        const reason = causeCode(thrown);
+        throw chainFailure('unreachable', `The RPC endpoint cannot be reached (${reason}).`, {
           method,
-          reason: causeCode(thrown),
+          reason,
         });
       }
       return readReply({ method, id, status, text });

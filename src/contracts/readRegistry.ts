@@ -10,14 +10,14 @@ import { NodeError } from '../errors/nodeError.js';
 import { type Block, getBlock } from './block.js';
 import { type CallOutcome, callsAtBlock } from './callsAtBlock.js';
 import { chainFailure, chainFailureKind } from './chainFailure.js';
+import { type HeadClaim, isOlder, mayFollow } from './headEvidence.js';
 import type { RegistryEntry, RegistryKind } from './registryKinds.js';
-import type { RankedEndpoint, RpcEndpoints } from './rpcEndpoints.js';
+import { implausibleHead, type RankedEndpoint, type RpcEndpoints } from './rpcEndpoints.js';
 
 const zeroAddress = `0x${'0'.repeat(40)}`;
 
 /** The newest block that was already read, and what the operator does when the chain really went back. */
-export interface HeadFloor {
-  readonly blockNumber: number;
+export interface HeadFloor extends HeadClaim {
   readonly remedy: string;
 }
 
@@ -66,16 +66,19 @@ export async function readRegistry(request: RegistryReadRequest): Promise<Regist
 }
 
 async function readAt(
-  { index, rpc, head }: RankedEndpoint,
+  { index, rpc, head, claim, isDoubted }: RankedEndpoint,
   request: RegistryReadRequest,
 ): Promise<RegistryRead> {
   const { confirmations, floor } = request;
-  if (floor !== undefined && head.number < floor.blockNumber) {
+  if (isDoubted && (floor === undefined || head.number < floor.number || !mayFollow(claim, floor))) {
+    throw implausibleHead(head.number);
+  }
+  if (floor !== undefined && isOlder(claim, floor)) {
     throw chainFailure(
       'old_head',
-      `The newest block ${head.number} is older than block ${floor.blockNumber}, which was already read. ` +
+      `The newest block ${head.number} is older than block ${floor.number}, which was already read. ` +
         `The endpoint may be behind; ${floor.remedy}`,
-      { head: head.number, seen: floor.blockNumber },
+      { head: head.number, seen: floor.number },
     );
   }
   const { registry, entries } = await readList({ rpc, block: head }, request);

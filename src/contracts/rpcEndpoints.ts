@@ -1,12 +1,15 @@
 /**
  * The configured RPC endpoints in order of health. Before each read all of them are asked for their newest block
  * and chain id, in parallel and with a deadline; those near the best head keep the operator's order, laggards
- * follow, failed ones and those of another chain are left out. Height decides, because an endpoint that
- * stopped following the chain still answers fast and politely. Runs in the registry thread.
+ * follow, then those whose head the others contradict; failed ones and those of another chain are left out. Height
+ * decides, because an endpoint that stopped following the chain still answers fast and politely.
+ * Runs in the registry thread.
  */
 import { NodeError } from '../errors/nodeError.js';
+import { type Clock, systemClock } from '../lib/clock.js';
 import { type Block, getBlock, readQuantity } from './block.js';
 import { type ChainFailureKind, chainFailure, chainFailureKind } from './chainFailure.js';
+import { believedTimestampS, doubtedHeads, type HeadClaim } from './headEvidence.js';
 import { type JsonRpcClient, openJsonRpc } from './jsonRpc.js';
 
 export interface RpcEndpointsOptions {
@@ -21,6 +24,8 @@ export interface RpcEndpointsOptions {
   readonly maxResponseBytes?: number;
   /** How many blocks behind the best head still count as level with it; 3 unless told. */
   readonly headTolerance?: number;
+  /** Bounds the timestamps of blocks; the system's unless told. */
+  readonly clock?: Clock;
 }
 
 export interface EndpointHealth {
@@ -38,7 +43,13 @@ export interface RankedEndpoint {
   readonly index: number;
   readonly rpc: JsonRpcClient;
   readonly head: Block;
+  /** What is believed of the head: its timestamp is bounded. */
+  readonly claim: HeadClaim;
+  /** Other endpoints contradict its head; see headEvidence.ts. */
+  readonly isDoubted: boolean;
 }
+
+type ProbedEndpoint = Omit<RankedEndpoint, 'claim' | 'isDoubted'>;
 
 export interface RpcEndpoints {
   readonly chainId: number;
@@ -54,6 +65,7 @@ export interface RpcEndpoints {
 
 export function createRpcEndpoints(options: RpcEndpointsOptions): RpcEndpoints {
   const { chainId, callTimeoutMs = 15_000, headTimeoutMs = 4_000, headTolerance = 3 } = options;
+  const { clock = systemClock } = options;
   const maxResponseBytes = options.maxResponseBytes ?? 64 * 1024 * 1024;
   const closing = new AbortController();
   const { signal } = closing;
@@ -78,7 +90,7 @@ export function createRpcEndpoints(options: RpcEndpointsOptions): RpcEndpoints {
     health[index] = { index, label, state, blockNumber, failure, reason };
   };
 
-  const probe = async (rpc: JsonRpcClient, index: number): Promise<RankedEndpoint | undefined> => {
+  const probe = async (rpc: JsonRpcClient, index: number): Promise<ProbedEndpoint | undefined> => {
     try {
       const [head, answered] = await Promise.all([
         getBlock(rpc, 'latest', headTimeoutMs),
@@ -105,9 +117,23 @@ export function createRpcEndpoints(options: RpcEndpointsOptions): RpcEndpoints {
     const probed = await Promise.all(clients.map((rpc, index) => probe(rpc, index)));
     const alive = probed.filter((endpoint) => endpoint !== undefined);
     if (alive.length === 0) throw noneUsable(health);
-    const best = Math.max(...alive.map(({ head }) => head.number));
+    const nowMs = clock.nowMs();
+    const claims = alive.map(({ head: { number, timestampS } }) => ({
+      number,
+      timestampS: believedTimestampS(timestampS, nowMs),
+    }));
+    const doubts = doubtedHeads(claims);
+    const doubted: RankedEndpoint[] = [];
+    const trusted: RankedEndpoint[] = [];
+    for (const [position, endpoint] of alive.entries()) {
+      const isDoubted = doubts[position] as boolean;
+      const claim = claims[position] as HeadClaim;
+      (isDoubted ? doubted : trusted).push({ ...endpoint, claim, isDoubted });
+      if (isDoubted) reportFailure(endpoint.index, implausibleHead(endpoint.head.number));
+    }
+    const best = Math.max(...trusted.map(({ head }) => head.number));
     const isLevel = ({ head }: RankedEndpoint): boolean => head.number >= best - headTolerance;
-    for (const endpoint of alive) {
+    for (const endpoint of trusted) {
       const level = isLevel(endpoint);
       health[endpoint.index] = {
         index: endpoint.index,
@@ -120,9 +146,9 @@ export function createRpcEndpoints(options: RpcEndpointsOptions): RpcEndpoints {
           : `Its newest block is ${best - endpoint.head.number} blocks behind the best.`,
       };
     }
-    const laggards = alive.filter((endpoint) => !isLevel(endpoint));
+    const laggards = trusted.filter((endpoint) => !isLevel(endpoint));
     laggards.sort((a, b) => b.head.number - a.head.number);
-    return [...alive.filter(isLevel), ...laggards];
+    return [...trusted.filter(isLevel), ...laggards, ...doubted];
   };
 
   return {
@@ -139,6 +165,14 @@ export function createRpcEndpoints(options: RpcEndpointsOptions): RpcEndpoints {
     close: () => closing.abort(),
   };
 }
+
+/** Why an endpoint is not used whose head neither the other endpoints nor the last good read bear out. */
+export const implausibleHead = (blockNumber: number): NodeError =>
+  chainFailure(
+    'implausible_head',
+    `Its newest block ${blockNumber} does not fit the newest blocks of the other RPC endpoints.`,
+    { head: blockNumber },
+  );
 
 /** One error out of what every endpoint said; its kind is the first endpoint's. */
 function noneUsable(health: readonly EndpointHealth[]): NodeError {

@@ -6,7 +6,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { type ChainFailureKind, chainFailureKind } from '../contracts/chainFailure.js';
-import { type RegistryRead, readRegistry } from '../contracts/readRegistry.js';
+import { believedTimestampS } from '../contracts/headEvidence.js';
+import { type HeadFloor, type RegistryRead, readRegistry } from '../contracts/readRegistry.js';
 import type { RegistryEntry, RegistryKind } from '../contracts/registryKinds.js';
 import type { RpcEndpoints } from '../contracts/rpcEndpoints.js';
 import type { ErrorCodeName } from '../errors/codes.js';
@@ -153,7 +154,18 @@ export function startContractRegistry(options: ContractRegistryOptions): Contrac
     entries: read.entries,
   });
 
-  const report = outcomeReporter(log, options.onRead);
+  const floorNow = (): HeadFloor | undefined => {
+    const seen = view.snapshot();
+    if (seen === undefined) return undefined;
+    const readAtMs = clock.nowMs() - (view.ageMs() ?? 0);
+    return {
+      number: seen.blockNumber,
+      timestampS: believedTimestampS(seen.blockTimestampS, readAtMs),
+      remedy,
+    };
+  };
+
+  const report = outcomeReporter(log, options.onRead, () => view.snapshot() !== undefined);
 
   loadFromDisk();
   const cached = startCachedRegistry<RegistryRead>({
@@ -161,13 +173,19 @@ export function startContractRegistry(options: ContractRegistryOptions): Contrac
     pollIntervalMs: options.pollIntervalMs,
     ...(options.setTimer === undefined ? {} : { setTimer: options.setTimer }),
     fetch() {
-      const seen = view.snapshot();
-      const floor = seen === undefined ? undefined : { blockNumber: seen.blockNumber, remedy };
+      const floor = floorNow();
       return readRegistry({ endpoints, router, kind, confirmations, floor, expectedRegistry: registry });
     },
     async store(read, readAtMs) {
       const snapshot = snapshotOf(read, readAtMs);
+      const before = view.snapshot()?.blockNumber;
       publish(snapshot);
+      if (before !== undefined && read.block.number < before) {
+        log.warn(
+          { before, now: read.block.number },
+          'the chain went back, or an RPC endpoint had claimed a block that does not exist',
+        );
+      }
       if (registry !== undefined && registry !== read.registry) {
         log.warn({ before: registry, now: read.registry }, 'the Router names another registry contract');
       }
@@ -217,7 +235,7 @@ function* indexedAddresses(
 const digest = (entries: readonly RegistryEntry[]): string =>
   createHash('sha256').update(JSON.stringify(entries)).digest('base64');
 
-export function refreshFailureKind(error: unknown): RefreshFailureKind {
+function refreshFailureKind(error: unknown): RefreshFailureKind {
   if (error instanceof NodeError && error.code === 'snapshot_overflow') return 'snapshot_overflow';
   return chainFailureKind(error) ?? 'internal';
 }
@@ -231,6 +249,7 @@ function describe(error: unknown): RegistryStatus['lastError'] {
 function outcomeReporter(
   log: Logger,
   onRead: ContractRegistryOptions['onRead'],
+  hasSnapshot: () => boolean,
 ): (outcome: ReadOutcome) => void {
   let failing: RefreshFailureKind | 'never read' | undefined = 'never read';
   return (outcome) => {
@@ -245,7 +264,12 @@ function outcomeReporter(
     const failure = refreshFailureKind(outcome.error);
     const { error: err, attempt, nextInMs } = outcome;
     if (failure === failing) log.debug({ err, failure, attempt, nextInMs }, 'registry not read');
-    else log.warn({ err, failure, attempt, nextInMs }, 'registry not read; the last snapshot stays in use');
+    else {
+      const consequence = hasSnapshot()
+        ? 'the last snapshot stays in use'
+        : 'there is no earlier snapshot to use';
+      log.warn({ err, failure, attempt, nextInMs }, `registry not read; ${consequence}`);
+    }
     failing = failure;
     onRead({ failure });
   };

@@ -22,7 +22,7 @@ const headerBytes = 56;
  * Addresses that fit a cell of the default size. 10,000 gateways name at most 20,000 (an owner and one reading
  * of the id each); the table doubles, so the same memory holds 32,768: 1.5 MiB a slot, 3 MiB a cell.
  */
-export const defaultCellAddresses = 32_768;
+const defaultCellAddresses = 32_768;
 
 export interface RegistryBlock {
   readonly blockNumber: number;

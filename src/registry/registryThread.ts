@@ -26,6 +26,8 @@ export interface RegistryThreadData {
   readonly router: AddressText;
   /** The provider owner whose registration is watched. */
   readonly owner: AddressText;
+  /** Whether to tell the operator of its registration; yes unless told. The metric and the status have it anyway. */
+  readonly watchRegistration?: boolean;
   readonly gatewayPollIntervalMs: number;
   readonly providerPollIntervalMs: number;
   readonly maxStalenessMs: number;
@@ -49,7 +51,7 @@ export type RegistryThreadMethods = {
   collectMetrics(argument: undefined): Promise<MetricsSnapshot>;
   setLogLevel(level: LogLevel): void;
   status(argument: undefined): RegistryThreadStatus;
-  /** Reads both registries now and answers with what came of it. */
+  /** Reads both registries now and answers with what came of it. Only tests call it: they cannot wait for a poll. */
   refresh(argument: undefined): Promise<RegistryThreadStatus>;
   /** Ends the polling and saves the snapshots; the thread ends by itself after the answer. */
   close(argument: undefined): Promise<void>;
@@ -68,7 +70,7 @@ export function startRegistryThread(data: RegistryThreadData, port: RegistryThre
   process.on('uncaughtExceptionMonitor', (err) => log.fatal({ err }, 'registry thread failed'));
 
   const clock = systemClock;
-  const endpoints = createRpcEndpoints({ urls: data.rpcUrls, chainId: data.chainId });
+  const endpoints = createRpcEndpoints({ urls: data.rpcUrls, chainId: data.chainId, clock });
 
   const start = (own: Pick<ContractRegistryOptions, 'kind' | 'cell' | 'pollIntervalMs'>) =>
     startContractRegistry({
@@ -84,9 +86,12 @@ export function startRegistryThread(data: RegistryThreadData, port: RegistryThre
         if ('failure' in outcome) metrics.countFailure(own.kind.name, outcome.failure);
         else metrics.observeRead(own.kind.name, outcome.durationMs);
         // After a failed read too: a provider registry that grew stale makes the state unknown.
-        watch.observe();
+        tellRegistration();
       },
     });
+  const tellRegistration = (): void => {
+    if (data.watchRegistration !== false) watch.observe();
+  };
   const registries = {
     gateway: start({ kind: gatewayKind, cell: data.gatewayCell, pollIntervalMs: data.gatewayPollIntervalMs }),
     provider: start({
@@ -96,7 +101,7 @@ export function startRegistryThread(data: RegistryThreadData, port: RegistryThre
     }),
   };
   const watch = createRegistrationWatch(data.owner, registries.provider.view, log);
-  watch.observe();
+  tellRegistration();
 
   const metricsRegistry = new MetricsRegistry();
   const metrics = createRegistryMetrics<RefreshFailureKind>(metricsRegistry, {

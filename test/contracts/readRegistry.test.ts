@@ -118,12 +118,14 @@ for (const [name, { network, rpc, request }] of Object.entries(chains)) {
   });
 
   test(`a head below one already seen makes no read and names the remedy (${name})`, async () => {
-    const floor = { blockNumber: (await network.blockNumber()) + 5, remedy: 'delete that file.' };
+    const { timestampS } = (await readRegistry(request())).block;
+    const number = (await network.blockNumber()) + 5;
+    const floor = { number, timestampS, remedy: 'delete that file.' };
     await assert.rejects(
       readRegistry(request({ floor })),
       failsWith('old_head', /already read.*delete that file/),
     );
-    assert.ok(await readRegistry(request({ floor: { ...floor, blockNumber: await network.blockNumber() } })));
+    assert.ok(await readRegistry(request({ floor: { ...floor, number: await network.blockNumber() } })));
   });
 
   test(`additions wait for confirmations, removals do not (${name})`, async () => {
@@ -191,8 +193,9 @@ test('a read moves on to the next endpoint when calls hang at the first', async 
 
 test('an endpoint whose head went back is passed over for one that is up to date', async () => {
   const { network, rpc, request } = chains.multicall;
+  const { number, timestampS } = (await readRegistry(request())).block;
+  const floor = { number, timestampS, remedy: '' };
   rpc.misbehave('lag', 2);
-  const floor = { blockNumber: await network.blockNumber(), remedy: '' };
   const read = await readRegistry(request({ endpoints: endpointsOf(rpc.url, network.rpcUrl), floor }));
   assert.equal(read.endpoint, 1);
   rpc.misbehave('none');

@@ -5,12 +5,14 @@ import { type ChainFailureKind, chainFailureKind } from '#src/contracts/chainFai
 import { createRpcEndpoints, type RpcEndpoints } from '#src/contracts/rpcEndpoints.js';
 import { startAnvil } from '#test/chain/anvil.js';
 import { type RpcFault, startFaultyRpc } from '#test/chain/faultyRpc.js';
+import { startLyingRpc } from './lyingRpc.js';
 
 const anvil = await startAnvil();
 const first = await startFaultyRpc(anvil.url);
 const second = await startFaultyRpc(anvil.url);
+const liar = await startLyingRpc(anvil.url);
 after(async () => {
-  await Promise.all([first.close(), second.close()]);
+  await Promise.all([first.close(), second.close(), liar.close()]);
   await anvil.close();
 });
 for (let i = 0; i < 20; i++) {
@@ -71,6 +73,34 @@ test('endpoints a little behind keep the order of the operator, laggards go last
   );
   assert.equal(endpoints.health()[0]?.state, 'lagging');
   first.misbehave('none');
+});
+
+test('an endpoint that claims a block far above all others is asked last and not called healthy', async () => {
+  liar.lie({ blocks: 0xffffffffff });
+  const endpoints = open(liar.url, first.url);
+  assert.deepEqual(
+    (await endpoints.rank()).map(({ index, isDoubted }) => [index, isDoubted]),
+    [
+      [1, false],
+      [0, true],
+    ],
+  );
+  const [doubted, trusted] = endpoints.health();
+  assert.equal(doubted?.state, 'failed');
+  assert.equal(doubted.failure, 'implausible_head');
+  assert.match(doubted.reason ?? '', /does not fit the newest blocks of the other/);
+  assert.equal(trusted?.state, 'ok');
+  liar.lie();
+  await endpoints.rank();
+  assert.equal(endpoints.health()[0]?.state, 'ok');
+});
+
+test('why an endpoint cannot be reached is said by its code', async () => {
+  await assert.rejects(open('http://127.0.0.1:1').rank(), /cannot be reached \(\w+\)/);
+  const closed = await startFaultyRpc(anvil.url);
+  await closed.close();
+  await assert.rejects(open(closed.url).rank(), /cannot be reached \(ECONNREFUSED\)/);
+  await assert.rejects(open('http://nowhere.invalid').rank(), /cannot be reached \((ENOTFOUND|EAI_AGAIN)\)/);
 });
 
 test('an endpoint of another chain is named with both chain ids', async () => {

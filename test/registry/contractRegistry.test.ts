@@ -8,7 +8,8 @@ import { createRegistryCell } from '#src/registry/registrySnapshot.js';
 import { openRegistryView } from '#src/registry/registryView.js';
 import { namedByActive, namedByPaused } from '#src/shm/addressIndex.js';
 import { startFaultyRpc } from '#test/chain/faultyRpc.js';
-import { startTestNetwork } from '#test/chain/network.js';
+import { startTestNetwork, type TestNetwork } from '#test/chain/network.js';
+import { type LyingRpc, startLyingRpc } from '#test/contracts/lyingRpc.js';
 import { openRegistry, recordingLogger, temporaryFolder, until, wordsOf } from './fixture.js';
 
 const network = await startTestNetwork();
@@ -253,6 +254,145 @@ test('a head below the snapshot on disk makes no read, and the error names the f
   rpc.misbehave('none');
   await restarted.refresh();
   assert.equal(restarted.status().lastError, null);
+});
+
+async function newestTimestampS(chain: TestNetwork): Promise<number> {
+  const registry = openRegistry({ urls: [chain.rpcUrl], router: chain.routerAddress as AddressText });
+  await registry.refresh();
+  return registry.status().blockTimestampS ?? assert.fail('the chain was not read');
+}
+
+/** A chain without Multicall3, where nothing in the answers of a liar gives it away, and a liar on it. */
+async function startLyingChain(): Promise<{ chain: TestNetwork; liar: LyingRpc; owner: AddressText }> {
+  const owner = newAddress();
+  const chain = await startTestNetwork({ multicall: false, gateways: [owner] });
+  after(chain.close);
+  const liar = await startLyingRpc(chain.rpcUrl);
+  after(liar.close);
+  return { chain, liar, owner };
+}
+
+test('an RPC endpoint that claims a block far above the others moves nothing', async () => {
+  const { chain, liar, owner } = await startLyingChain();
+  liar.lie({ blocks: 0xffffffffff });
+  for (const urls of [
+    [chain.rpcUrl, liar.url],
+    [liar.url, chain.rpcUrl],
+  ]) {
+    const registry = openRegistry({ urls, router: chain.routerAddress as AddressText });
+    await registry.refresh();
+    assert.equal(registry.status().blockNumber, await chain.blockNumber());
+    assert.equal(registry.view.lookup(wordsOf(owner)), namedByActive);
+    assert.deepEqual(registry.failures, []);
+  }
+});
+
+test('after one made-up block number from the only endpoint the next honest block is read, after a restart too', async () => {
+  const { chain, liar, owner } = await startLyingChain();
+  const snapshotsFolder = temporaryFolder();
+  const { log, lines } = recordingLogger();
+  const settings = { urls: [liar.url], router: chain.routerAddress as AddressText, snapshotsFolder, log };
+  liar.lie({ blocks: 0xffffffffff });
+  const before = openRegistry(settings);
+  await before.refresh();
+  assert.ok((before.status().blockNumber ?? 0) >= 0xffffffffff, 'an only endpoint is believed');
+  await before.close();
+
+  liar.lie();
+  const restarted = openRegistry(settings);
+  assert.ok((restarted.status().blockNumber ?? 0) >= 0xffffffffff, 'the number is on disk');
+  await restarted.refresh();
+  assert.equal(restarted.status().lastError?.kind, 'old_head');
+  liar.lie({ blocks: 0, seconds: 1 });
+  await restarted.refresh();
+  assert.equal(restarted.status().blockNumber, await chain.blockNumber());
+  assert.equal(restarted.view.lookup(wordsOf(owner)), namedByActive);
+  assert.ok(lines().some(({ level, msg }) => level === 'warn' && /chain went back/.test(msg)));
+});
+
+test('a made-up number with a made-up time is forgotten five minutes after it was seen', async () => {
+  const { chain, liar } = await startLyingChain();
+  let nowMs = Date.now();
+  const clock = { nowMs: () => nowMs };
+  const readAtS = Math.floor(nowMs / 1000);
+  const chainS = await newestTimestampS(chain);
+  const router = chain.routerAddress as AddressText;
+  const registry = openRegistry({ urls: [liar.url], router, clock });
+  liar.lie({ blocks: 0xffffffffff, seconds: 1e9 });
+  await registry.refresh();
+  const readAt = async (timestampS: number): Promise<string | undefined> => {
+    liar.lie({ blocks: 0, seconds: timestampS - chainS });
+    nowMs = timestampS * 1000;
+    await registry.refresh();
+    return registry.status().lastError?.kind;
+  };
+  assert.equal(await readAt(readAtS + 300), 'old_head');
+  assert.equal(await readAt(readAtS + 301), undefined);
+  assert.equal(registry.status().blockNumber, await chain.blockNumber());
+});
+
+test('a claimed block at which nothing can be read leaves the last good block in place', async () => {
+  const chain = await startTestNetwork();
+  after(chain.close);
+  const liar = await startLyingRpc(chain.rpcUrl);
+  after(liar.close);
+  const registry = openRegistry({ urls: [liar.url], router: chain.routerAddress as AddressText });
+  await registry.refresh();
+  const { blockNumber } = registry.status();
+  liar.lie({ blocks: 0xffffffffff });
+  await registry.refresh();
+  assert.equal(registry.status().lastError?.kind, 'unpinned');
+  assert.equal(registry.status().blockNumber, blockNumber);
+});
+
+test('while every other endpoint fails a doubted one is read only as far as the last good read vouches', async () => {
+  const { chain, liar } = await startLyingChain();
+  const honest = await startFaultyRpc(chain.rpcUrl);
+  after(honest.close);
+  const registry = openRegistry({ urls: [honest.url, liar.url], router: chain.routerAddress as AddressText });
+  await registry.refresh();
+  liar.lie({ blocks: 0xffffffffff });
+  honest.misbehave('hang_on_calls');
+  const { blockNumber } = registry.status();
+  await registry.refresh();
+  assert.notEqual(registry.status().lastError, null);
+  assert.equal(registry.status().blockNumber, blockNumber);
+  honest.misbehave('none');
+  await registry.refresh();
+  assert.equal(registry.status().lastError, null);
+});
+
+test('the log says of a failed read whether there is a snapshot to go on with', async () => {
+  const closed = await startFaultyRpc(network.rpcUrl);
+  await closed.close();
+  const first = recordingLogger();
+  await openRegistry({ urls: [closed.url], router, log: first.log }).refresh();
+  const [line] = first.lines().filter(({ level }) => level === 'warn');
+  assert.equal(line?.msg, 'registry not read; there is no earlier snapshot to use');
+  assert.match(JSON.stringify(line), /cannot be reached \(ECONNREFUSED\)/);
+
+  const later = recordingLogger();
+  const registry = openRegistry({ ...behindProxy, log: later.log });
+  await registry.refresh();
+  rpc.misbehave('server_error');
+  await registry.refresh();
+  rpc.misbehave('none');
+  assert.ok(later.lines().some(({ msg }) => msg === 'registry not read; the last snapshot stays in use'));
+});
+
+test('a registry never read has no age, a stale one has', async () => {
+  const closed = await startFaultyRpc(network.rpcUrl);
+  await closed.close();
+  const never = openRegistry({ urls: [closed.url], router });
+  await never.refresh();
+  assert.deepEqual([never.status().isFresh, never.status().ageMs], [false, null]);
+
+  let nowMs = Date.now();
+  const registry = openRegistry({ ...behindProxy, clock: { nowMs: () => nowMs }, maxStalenessMs: 60_000 });
+  await registry.refresh();
+  nowMs += 70_000;
+  const { isFresh, ageMs, lastError } = registry.status();
+  assert.deepEqual([isFresh, ageMs, lastError], [false, 70_000, null]);
 });
 
 test('a restarted thread over the same cells goes on where the first one ended', async () => {

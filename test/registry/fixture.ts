@@ -69,7 +69,14 @@ export function openRegistry(
   const { urls, ...overrides } = options;
   const failures: string[] = [];
   let reads = 0;
-  const endpoints = createRpcEndpoints({ urls, chainId: 84_532, callTimeoutMs: 1_000, headTimeoutMs: 300 });
+  const { clock = systemClock } = overrides;
+  const endpoints = createRpcEndpoints({
+    urls,
+    chainId: 84_532,
+    callTimeoutMs: 1_000,
+    headTimeoutMs: 300,
+    clock,
+  });
   const registry = startContractRegistry({
     kind: gatewayKind,
     endpoints,
@@ -78,7 +85,7 @@ export function openRegistry(
     maxStalenessMs: 1_800_000,
     cell: createRegistryCell(64),
     snapshotsFolder: temporaryFolder(),
-    clock: systemClock,
+    clock,
     log: createLogger({ level: 'silent', thread: 'registry' }),
     onRead(outcome) {
       if ('failure' in outcome) failures.push(outcome.failure);

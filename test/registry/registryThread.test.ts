@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { AddressText } from '#src/lib/address.js';
 import { systemClock } from '#src/lib/clock.js';
@@ -123,11 +126,42 @@ test("the gauge of this node's own registration follows the chain and is absent 
   await thread.exited;
 });
 
-test('closing ends the thread even while the RPC endpoint hangs', async () => {
+test('closing ends the thread even while the RPC endpoint hangs', async (t) => {
+  t.after(() => rpc.misbehave('none'));
   rpc.misbehave('hang');
   const thread = startThread({ gatewayCell: createRegistryCell(64), providerCell: createRegistryCell(64) });
   await thread.call('status', undefined, 20_000);
-  await thread.call('close', undefined);
-  await thread.exited;
-  rpc.misbehave('none');
+  const ended = Promise.all([thread.call('close', undefined), thread.exited]).then(() => 'ended');
+  assert.equal(await Promise.race([ended, sleep(10_000, 'still there', { ref: false })]), 'ended');
+});
+
+test('a node that may run unregistered is not told of its registration, and still measures it', async (t) => {
+  const linesOf = async (watchRegistration: boolean): Promise<string> => {
+    const folder = temporaryFolder();
+    const program = fileURLToPath(import.meta.resolve('./registryProcess.js'));
+    const settings = {
+      ...data,
+      owner: gateway,
+      watchRegistration,
+      snapshotsFolder: folder,
+      logLevel: 'info',
+      gatewayCell: undefined,
+      providerCell: undefined,
+    };
+    const child = execFile(process.execPath, [program, JSON.stringify(settings)]);
+    t.after(() => child.kill('SIGKILL'));
+    let text = '';
+    child.stdout?.on('data', (chunk: string) => {
+      text += chunk;
+    });
+    await once(child, 'close');
+    return text;
+  };
+  const told = await linesOf(true);
+  assert.match(told, /not a registered provider/);
+  assert.match(told, /^fxn_registered 0$/m);
+  const untold = await linesOf(false);
+  assert.match(untold, /registry read/);
+  assert.doesNotMatch(untold, /"level":"warn"|not a registered provider/);
+  assert.match(untold, /^fxn_registered 0$/m);
 });
