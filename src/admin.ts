@@ -8,6 +8,7 @@ import { NodeError } from './errors/nodeError.js';
 import { errorBody } from './http/errorBody.js';
 import { listenError } from './http/reservePort.js';
 import type { Logger } from './logger/logger.js';
+import type { RegistryThreadStatus } from './registry/registryThread.js';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -15,6 +16,36 @@ export interface Readiness {
   readonly missing: readonly string[];
   /** State of each part, for people and the console; added to the answer as it is. */
   readonly details: Readonly<Record<string, unknown>>;
+}
+
+export interface ReadinessFacts {
+  /** `undefined` while the registry thread does not answer. */
+  readonly registries: RegistryThreadStatus | undefined;
+  /** `up` is null before the first check. */
+  readonly backends: readonly { readonly backend: string; readonly up: boolean | null }[];
+  readonly servingFronts: number;
+  readonly isDraining: boolean;
+}
+
+/** The node is ready when every registry is fresh, a backend answers and a front serves. */
+export function readinessOf({ registries, backends, servingFronts, isDraining }: ReadinessFacts): Readiness {
+  const missing = [
+    ...(registries === undefined ? ['registry thread: does not answer'] : staleRegistries(registries)),
+    ...(backends.some(({ up }) => up) ? [] : ['backends: none answers']),
+    ...(servingFronts === 0 ? ['fronts: none serves'] : []),
+    ...(isDraining ? ['the node is shutting down'] : []),
+  ];
+  return { ready: missing.length === 0, missing, details: { backends, ...registries } };
+}
+
+function staleRegistries(status: RegistryThreadStatus): string[] {
+  return (['gateway', 'provider'] as const)
+    .filter((name) => !status[name].isFresh)
+    .map((name) => {
+      const { lastError, ageMs } = status[name];
+      const age = ageMs === null ? 'not read yet' : `last read ${Math.round(ageMs / 1_000)} s ago`;
+      return `${name} registry: ${lastError?.message ?? age}`;
+    });
 }
 
 export interface AdminOptions {

@@ -4,7 +4,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { type Admin, type Readiness, startAdmin } from './admin.js';
+import { type Admin, type Readiness, readinessOf, startAdmin } from './admin.js';
 import { createReplayMarkWriter, readReplayMark } from './auth/replayMark.js';
 import { createComputePool } from './compute/computePool.js';
 import type { Config } from './config/config.js';
@@ -16,6 +16,7 @@ import { reservePort } from './http/reservePort.js';
 import type { NodeKey } from './keys/nodeKey.js';
 import type { AddressText } from './lib/address.js';
 import { nowSeconds, systemClock } from './lib/clock.js';
+import { deferred } from './lib/deferred.js';
 import type { Logger } from './logger/logger.js';
 import { watchEventLoop } from './metrics/eventLoopDelay.js';
 import { createNodeMetrics } from './metrics/nodeMetrics.js';
@@ -29,11 +30,7 @@ import { ThreadNumbers } from './metrics/threadNumbers.js';
 import { watchBackends } from './openai/backendWatch.js';
 import { createBackendSlots, type RoutedModels } from './openai/routedModels.js';
 import { createRegistryCell } from './registry/registrySnapshot.js';
-import type {
-  RegistryThreadData,
-  RegistryThreadMethods,
-  RegistryThreadStatus,
-} from './registry/registryThread.js';
+import type { RegistryThreadData, RegistryThreadMethods } from './registry/registryThread.js';
 import { BackendHealth, createBackendHealth } from './shm/backendHealth.js';
 import { createFrontVitals, FrontVitals } from './shm/frontVitals.js';
 import {
@@ -51,6 +48,7 @@ import {
   type ThreadFailure,
 } from './threads/supervisedThread.js';
 import type { WarmThread } from './threads/warmThread.js';
+import { watchHeartbeats } from './threads/watchHeartbeats.js';
 
 export interface NodeOptions {
   readonly loaded: LoadedConfig;
@@ -85,9 +83,6 @@ export interface ProviderNode {
 
 /** The process cannot go on and the service manager should start it again (EX_SOFTWARE). */
 const exitInternal = 70;
-const watchdogMs = 1_000;
-/** A front that did not beat for so many looks hangs. Looks, not seconds: a machine that slept must not count. */
-const missedBeats = 10;
 const drainPollMs = 50;
 const threadReplyMs = 2_000;
 
@@ -194,6 +189,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
         providerPollIntervalMs: config.registry.provider.pollInterval,
         maxStalenessMs: config.registry.maxStaleness,
         confirmations: config.registry.confirmations,
+        watchRegistration: config.registry.requireRegistration !== 'off',
         snapshotsFolder: paths.snapshotsFolder,
         logLevel,
         gatewayCell: memory.gatewayCell,
@@ -260,11 +256,15 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     closers.push(() => closeFronts(frontThreads));
     await Promise.all(listening.map(({ promise }) => promise));
 
-    const watchdog = watchFronts(vitals, fronts, (index) => {
-      log.fatal({ failed: `front-${index}` }, 'a front hangs: the process ends');
-      abort(exitInternal);
-    });
-    closers.push(() => clearInterval(watchdog));
+    const watchdog = watchHeartbeats(
+      fronts,
+      (index) => vitals.heartbeat(index),
+      (index) => {
+        log.fatal({ failed: `front-${index}` }, 'a front hangs: the process ends');
+        abort(exitInternal);
+      },
+    );
+    closers.push(() => watchdog.close());
 
     let isDraining = false;
     const collect = async (): Promise<MetricsSnapshot[]> => {
@@ -278,21 +278,17 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       ]);
       return [await snapshotMetrics(metricsRegistry), ...threadNumbers.snapshots];
     };
-    const readiness = async (): Promise<Readiness> => {
-      // A registry thread that is just being replaced does not answer; that is a reason, not an error.
-      const status = await registry.calls.call('status', undefined, threadReplyMs).catch(() => undefined);
-      const backends = backendsOf(models).map((backend) => ({
-        backend: backend.label,
-        up: backendWatch.isUp(backend) ?? null,
-      }));
-      const missing = [
-        ...(status === undefined ? ['registry thread: does not answer'] : staleRegistries(status)),
-        ...(backends.some(({ up }) => up) ? [] : ['backends: none answers']),
-        ...(serving.size === 0 ? ['fronts: none serves'] : []),
-        ...(isDraining ? ['the node is shutting down'] : []),
-      ];
-      return { ready: missing.length === 0, missing, details: { backends, ...status } };
-    };
+    const readiness = async (): Promise<Readiness> =>
+      readinessOf({
+        // A registry thread that is just being replaced does not answer; that is a reason, not an error.
+        registries: await registry.calls.call('status', undefined, threadReplyMs).catch(() => undefined),
+        backends: backendsOf(models).map((backend) => ({
+          backend: backend.label,
+          up: backendWatch.isUp(backend) ?? null,
+        })),
+        servingFronts: serving.size,
+        isDraining,
+      });
     const admin: Admin = await startAdmin({
       host: config.admin.listenAddress,
       port: config.admin.listenPort,
@@ -397,45 +393,7 @@ function createMemory(config: Config, fronts: number): SharedMemory {
   };
 }
 
-interface Deferred {
-  readonly promise: Promise<void>;
-  resolve(): void;
-  reject(error: Error): void;
-}
-
-function deferred(): Deferred {
-  let settle: Pick<Deferred, 'resolve' | 'reject'> | undefined;
-  const promise = new Promise<void>((resolve, reject) => {
-    settle = { resolve, reject };
-  });
-  return { promise, ...settle! };
-}
-
-function staleRegistries(status: RegistryThreadStatus): string[] {
-  return (['gateway', 'provider'] as const)
-    .filter((name) => !status[name].isFresh)
-    .map((name) => {
-      const { lastError, ageMs } = status[name];
-      const age = ageMs === null ? 'not read yet' : `last read ${Math.round(ageMs / 1_000)} s ago`;
-      return `${name} registry: ${lastError?.message ?? age}`;
-    });
-}
-
 const backendsOf = ({ models }: RoutedModels) => models.flatMap((model) => model.backends);
-
-function watchFronts(vitals: FrontVitals, fronts: number, onHang: (index: number) => void): NodeJS.Timeout {
-  const seen = Array.from({ length: fronts }, () => ({ beat: -1, missed: 0 }));
-  const watchdog = setInterval(() => {
-    for (const [index, state] of seen.entries()) {
-      const beat = vitals.heartbeat(index);
-      state.missed = beat === state.beat ? state.missed + 1 : 0;
-      state.beat = beat;
-      if (state.missed === missedBeats) onHang(index);
-    }
-  }, watchdogMs);
-  watchdog.unref();
-  return watchdog;
-}
 
 async function closeFronts(threads: readonly SupervisedThread<FrontMethods>[]): Promise<void> {
   await Promise.allSettled(

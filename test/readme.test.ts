@@ -74,6 +74,10 @@ describe('the README', () => {
     assert.equal(loaded.modelBackends.models[0]?.backends.length, 2);
   });
 
+  it('has no place left to fill in', () => {
+    assert.doesNotMatch(readme, /^[A-Z]{4,}$|TODO|FIXME|TBD/m);
+  });
+
   it('lists error codes with the status that they have', () => {
     const rows = [...section('Endpoints').matchAll(/^\| ([\d, ]+?)(?: with[^|]*)? \| (.*) \|$/gm)];
     assert.ok(rows.length >= 5);
@@ -95,5 +99,7 @@ describe('the README', () => {
     );
     assert.ok(names.length > 15);
     for (const name of names) assert.ok(source.includes(`'${name}'`), name);
+    const made = [...source.matchAll(/'((?:fxn|gen_ai|endpoint)_\w+)'/g)].map((match) => match[1] ?? '');
+    for (const name of made) assert.ok(names.includes(name), `${name} is not in the README`);
   });
 });

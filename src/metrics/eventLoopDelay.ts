@@ -1,5 +1,7 @@
 /** How late a thread's event loop runs its timers. Runs in every thread. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Gauge } from 'prom-client';
+import type { MetricsRegistry } from './threadMetrics.js';
 
 export interface EventLoopDelay {
   readonly thread: string;
@@ -21,4 +23,18 @@ export function watchEventLoop(thread: string): EventLoopDelay {
       return Math.max(0, p99Ns / 1e9 - resolutionMs / 1e3);
     },
   };
+}
+
+export function addEventLoopDelay(registry: MetricsRegistry, delay: EventLoopDelay): void {
+  registry.add(
+    new Gauge({
+      name: 'fxn_event_loop_delay_seconds',
+      help: 'Event-loop delay of a thread, 99th percentile since the last scrape.',
+      labelNames: ['thread'],
+      registers: [],
+      collect() {
+        this.set({ thread: delay.thread }, delay.take());
+      },
+    }),
+  );
 }

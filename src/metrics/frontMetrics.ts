@@ -2,8 +2,8 @@
  * What a front counts. Series are looked up once and kept, so that a request costs no label hashing; every
  * label comes from a closed set. Runs on the fronts.
  */
-import { Counter, Gauge, Histogram } from 'prom-client';
-import type { EventLoopDelay } from './eventLoopDelay.js';
+import { Counter, Histogram } from 'prom-client';
+import { addEventLoopDelay, type EventLoopDelay } from './eventLoopDelay.js';
 import type { MetricsRegistry } from './threadMetrics.js';
 
 export interface FrontMetrics {
@@ -72,17 +72,7 @@ export function createFrontMetrics(registry: MetricsRegistry, delay: EventLoopDe
       registers: [],
     }),
   );
-  registry.add(
-    new Gauge({
-      name: 'fxn_event_loop_delay_seconds',
-      help: 'Event-loop delay of a thread, 99th percentile since the last scrape.',
-      labelNames: ['thread'],
-      registers: [],
-      collect() {
-        this.set({ thread: delay.thread }, delay.take());
-      },
-    }),
-  );
+  addEventLoopDelay(registry, delay);
 
   const responseSeries = new Map<string, Counter.Internal>();
   const responseOf = (endpoint: string, statusCode: number): Counter.Internal => {

@@ -3,7 +3,7 @@
  * and the process itself. Gauges are read from their sources when scraped. Runs in main.
  */
 import { Counter, collectDefaultMetrics, Gauge } from 'prom-client';
-import type { EventLoopDelay } from './eventLoopDelay.js';
+import { addEventLoopDelay, type EventLoopDelay } from './eventLoopDelay.js';
 import type { MetricsRegistry } from './threadMetrics.js';
 
 export interface NodeMetricSources {
@@ -79,17 +79,7 @@ export function createNodeMetrics(
       },
     }),
   );
-  registry.add(
-    new Gauge({
-      name: 'fxn_event_loop_delay_seconds',
-      help: 'Event-loop delay of a thread, 99th percentile since the last scrape.',
-      labelNames: ['thread'],
-      registers: [],
-      collect() {
-        this.set({ thread: delay.thread }, delay.take());
-      },
-    }),
-  );
+  addEventLoopDelay(registry, delay);
   const restarts = registry.add(
     new Counter({
       name: 'fxn_thread_restarts_total',
