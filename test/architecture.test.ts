@@ -62,7 +62,9 @@ describe('the checker of the architecture', () => {
     const violations = violationsWith({
       'src/auth/a.ts':
         "import { b } from './b.js';\nimport type { X } from '../shm/x.js';\nimport 'node:fs';",
-      'src/auth/b.ts': "import { codes } from '#src/errors/codes.js';",
+      'src/auth/b.ts': "import { codes } from '../errors/codes.js';",
+      'workers/front.ts': "import { codes } from '#src/errors/codes.js';",
+      'src/node.ts': "new Worker(new URL(import.meta.resolve('#workers/front.js')));",
       'src/shm/x.ts': "export type { W } from '../lib/words.js';",
       'src/lib/words.ts': 'export interface W {}',
     });
@@ -72,7 +74,7 @@ describe('the checker of the architecture', () => {
   for (const [form, code] of [
     ['a static import', "import { n } from '../node.js';"],
     ['an import over several lines', "import {\n  n,\n} from '../node.js';"],
-    ['a type import', "import type { N } from '#src/node.js';"],
+    ['a type import', "import type { N } from '../node.js';"],
     ['a re-export', "export { n } from '../node.js';"],
     ['a re-export of everything', "export * from '../node.js';"],
     ['an import for its effect', "import '../node.js';"],
@@ -89,6 +91,11 @@ describe('the checker of the architecture', () => {
     const code =
       "/**\n * import { n } from '../node.js';\n */\n// await import('../node.js')\nexport const a = 1;";
     assert.deepEqual(violationsWith({ 'src/openai/a.ts': code, 'src/node.ts': '' }), []);
+  });
+
+  it('reports a short name inside src', () => {
+    const violations = violationsWith({ 'src/auth/a.ts': "import { w } from '#src/lib/words.js';" });
+    assert.deepEqual(violations, ['not relative: src/auth/a.ts → #src/lib/words.js']);
   });
 
   it('reports siblings that import each other', () => {

@@ -1,9 +1,9 @@
 /**
- * Where the passwords of the `accounts` commands come from, in order: a file, the environment, a question on
- * the terminal. Never the arguments, which every user of the machine can read. When there is no source at all
- * the command was called wrongly, and the message says how to call it. Runs in the command line.
+ * Where the passwords of keys come from, in order: a file, the environment, a question on the terminal. Never the arguments, which every user of the machine can read. When there is no source at all
+ * the command was called wrongly, and the message says how to call it. Runs in main and the command line.
  */
-import { readPasswordFile } from '#src/keys/passwordFile.js';
+import type { KeyText } from '../keys/keyText.js';
+import { readPasswordFile } from '../keys/passwordFile.js';
 import type { CliIo } from './cliIo.js';
 import { UsageError } from './usageError.js';
 
@@ -12,6 +12,8 @@ export interface PasswordSources {
   /** An empty variable counts as none. */
   readonly fromEnv?: string | undefined;
   readonly askSecret?: CliIo['askSecret'];
+  /** Told when others may read the file. */
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 export interface PasswordQuestion extends PasswordSources {
@@ -20,12 +22,29 @@ export interface PasswordQuestion extends PasswordSources {
   readonly remedy: string;
 }
 
-/** The password of a key that exists. */
-export async function existingPassword(question: PasswordQuestion): Promise<string> {
-  const password = (await givenPassword(question)) ?? (await question.askSecret?.(question.prompt));
-  if (password === undefined) throw new UsageError(question.remedy);
-  return password;
+export interface LockedKey extends PasswordSources {
+  /** The file of the key, or words for where it came from. */
+  readonly path: string;
+  /** What to throw when there is no source. */
+  readonly withoutSource?: () => unknown;
 }
+
+/** What opens a key that exists; a password, when it needs one, is asked for before this resolves. */
+export async function unlocker(key: KeyText, source: LockedKey): Promise<() => Promise<Uint8Array>> {
+  if (key.format === 'plain') return () => key.decode(undefined);
+  const {
+    path,
+    askSecret,
+    withoutSource = () => noSource(path, '--password-file or FXN_KEY_PASSWORD'),
+  } = source;
+  const password = (await givenPassword(source)) ?? (await askSecret?.(`Password of ${path}: `));
+  if (password === undefined) throw withoutSource();
+  return () => key.decode(password);
+}
+
+/** @param ways how a password can be given without a terminal */
+export const noSource = (path: string, ways: string): UsageError =>
+  new UsageError(`${path} is encrypted and there is no terminal to ask on. Give its password with ${ways}.`);
 
 /** The password for a key about to be written; asked twice on a terminal. */
 export async function newPassword(question: PasswordQuestion): Promise<string> {
@@ -42,7 +61,7 @@ export async function newPassword(question: PasswordQuestion): Promise<string> {
   return password;
 }
 
-async function givenPassword({ file, fromEnv }: PasswordSources): Promise<string | undefined> {
-  if (file !== undefined) return readPasswordFile(file);
+async function givenPassword({ file, fromEnv, onWarning }: PasswordSources): Promise<string | undefined> {
+  if (file !== undefined) return readPasswordFile(file, onWarning);
   return fromEnv === '' ? undefined : fromEnv;
 }

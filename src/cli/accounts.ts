@@ -1,25 +1,22 @@
 /**
  * `fxn accounts new | get | list | import | export`: the node's keys on disk. Each command is a function of its
- * options and of the terminal it is handed, and returns the exit code: 0 done, 1 failed, 2 called wrongly,
- * 130 broken off with Ctrl-C. A private key is never taken from the arguments, which other users of the machine
+ * options and of the terminal it is handed, and returns the exit code. A private key is never taken from the arguments, which other users of the machine
  * can read, and only `export` ever prints one. Runs in the command line.
  */
 import { relative } from 'node:path';
-import { checksumAddress } from '#src/keys/checksumAddress.js';
-import { isNameTaken, keyFileText, openKeyFile, writeKeyFile } from '#src/keys/keyFile.js';
-import { inKeySource, keyFileError } from '#src/keys/keyFileError.js';
-import { listKeyPaths } from '#src/keys/keyFolder.js';
-import type { ScryptCost } from '#src/keys/keystoreParameters.js';
-import type { KeyText } from '#src/keys/keyText.js';
-import { createNodeKey, generatePrivateKey } from '#src/keys/nodeKey.js';
-import { homePaths, isKeyName } from '#src/lib/homePaths.js';
-import { existingPassword, newPassword } from './accountPassword.js';
+import { checksumAddress } from '../keys/checksumAddress.js';
+import { isNameTaken, keyFileText, openKeyFile, writeKeyFile } from '../keys/keyFile.js';
+import { inKeySource, keyFileError, keyFileProblem } from '../keys/keyFileError.js';
+import { listKeyPaths } from '../keys/keyFolder.js';
+import type { ScryptCost } from '../keys/keystoreParameters.js';
+import type { KeyText } from '../keys/keyText.js';
+import { createNodeKey, generatePrivateKey } from '../keys/nodeKey.js';
+import { homePaths, isKeyName } from '../lib/homePaths.js';
+import { newPassword, unlocker } from './accountPassword.js';
 import type { CliIo } from './cliIo.js';
-import { reportFailure, withExitCode } from './exitCode.js';
+import { exitCodeOf, exitCodes, reportFailure, withExitCode } from './exitCode.js';
 import { type ImportSource, readImportedKey } from './importedKey.js';
 import { UsageError } from './usageError.js';
-
-export type { CliIo } from './cliIo.js';
 
 export interface AccountOptions {
   /** The home folder. */
@@ -46,13 +43,17 @@ export interface AccountExportOptions extends AccountOptions {
 }
 
 export function accountsNew(options: AccountOptions, io: CliIo): Promise<number> {
-  return withExitCode(io, async () => {
+  const work = async (): Promise<number> => {
     const path = pathOf(options);
     await refuseTakenName(path);
     const password = await storePassword(options, io);
     await storeKey(path, generatePrivateKey(), password, options, io);
-    return 0;
-  });
+    return exitCodes.done;
+  };
+  // Called rightly, and the key is there: scripts tell this from a mistake.
+  const codeOf = (thrown: unknown): number =>
+    keyFileProblem(thrown) === 'exists' ? exitCodes.failed : exitCodeOf(thrown);
+  return withExitCode(io, work, codeOf);
 }
 
 export function accountsGet(options: AccountOptions, io: CliIo): Promise<number> {
@@ -61,7 +62,7 @@ export function accountsGet(options: AccountOptions, io: CliIo): Promise<number>
     const key = await openKeyFile(path, (warning) => io.err(warning));
     const address = key.address ?? createNodeKey(await unlock(key, path, options, io)).address;
     io.out(`address: ${checksumAddress(address)}\nfile:    ${path}\nformat:  ${formatNames[key.format]}`);
-    return 0;
+    return exitCodes.done;
   });
 }
 
@@ -69,7 +70,7 @@ export function accountsList(options: Pick<AccountOptions, 'home'>, io: CliIo): 
   return withExitCode(io, async () => {
     const paths = await listKeyPaths(options.home);
     if (paths.length === 0) io.err(`There are no keys in ${options.home}.`);
-    let exitCode = 0;
+    let exitCode: number = exitCodes.done;
     for (const path of paths) {
       try {
         const key = await openKeyFile(path, (warning) => io.err(warning));
@@ -91,7 +92,7 @@ export function accountsImport(options: AccountImportOptions, io: CliIo): Promis
     const privateKey = await readImportedKey(options, io);
     const password = await storePassword(options, io);
     await storeKey(path, privateKey, password, options, io);
-    return 0;
+    return exitCodes.done;
   });
 }
 
@@ -109,7 +110,7 @@ export function accountsExport(options: AccountExportOptions, io: CliIo): Promis
     } else {
       await storeKey(options.out, privateKey, password, options, io);
     }
-    return 0;
+    return exitCodes.done;
   });
 }
 
@@ -149,6 +150,7 @@ async function storePassword(options: AccountOptions, io: CliIo): Promise<string
     file: options.passwordFile,
     fromEnv: io.env['FXN_KEY_PASSWORD'],
     askSecret: io.askSecret,
+    onWarning: io.err,
     prompt: 'Password for the key: ',
     remedy:
       'There is no terminal to ask for a password on. Give one with --password-file or FXN_KEY_PASSWORD, or use --plain for a key without encryption.',
@@ -168,6 +170,7 @@ async function exportPassword(options: AccountExportOptions, io: CliIo): Promise
   return newPassword({
     file: options.newPasswordFile,
     askSecret: io.askSecret,
+    onWarning: io.err,
     prompt: 'New password for the exported key: ',
     remedy:
       'There is no terminal to ask for a new password on. Give one with --new-password-file, or use --plain.',
@@ -176,15 +179,14 @@ async function exportPassword(options: AccountExportOptions, io: CliIo): Promise
 
 /** The private key inside, with the password of a key at home when it has one. */
 async function unlock(key: KeyText, path: string, options: AccountOptions, io: CliIo): Promise<Uint8Array> {
-  if (key.format === 'plain') return key.decode(undefined);
-  const password = await existingPassword({
+  const decode = await unlocker(key, {
+    path,
     file: options.passwordFile,
     fromEnv: io.env['FXN_KEY_PASSWORD'],
     askSecret: io.askSecret,
-    prompt: `Password of ${path}: `,
-    remedy: `${path} is encrypted and there is no terminal to ask on. Give its password with --password-file or FXN_KEY_PASSWORD.`,
+    onWarning: io.err,
   });
-  return key.decode(password);
+  return decode();
 }
 
 const confirmationWords = 'print the private key';

@@ -3,17 +3,18 @@ import { ConfigError, problemText } from '../config/configError.js';
 import { type LoadConfigOptions, loadConfig } from '../config/loadConfig.js';
 import { printConfig } from '../config/printConfig.js';
 import type { CliIo } from './cliIo.js';
+import { exitCodes } from './exitCode.js';
 
-/** The exit code: 0, or 2 when the configuration does not hold. */
+/** The exit code. */
 export function runConfigCheck(options: LoadConfigOptions, io: Pick<CliIo, 'out' | 'err'>): number {
   try {
     const loaded = loadConfig(options);
     io.out(printConfig(loaded));
     for (const warning of loaded.warnings) io.err(`warning: ${warning}`);
-    return 0;
+    return exitCodes.done;
   } catch (thrown) {
     if (!(thrown instanceof ConfigError)) throw thrown;
     for (const problem of thrown.problems) io.err(problemText(problem));
-    return 2;
+    return exitCodes.misused;
   }
 }

@@ -1,32 +1,61 @@
-/**
- * What a command's failure means to the shell: 1 failed, 2 called wrongly, 130 broken off with Ctrl-C. Runs in
- * the command line.
- */
-import { NodeError } from '#src/errors/nodeError.js';
+/** What the end of a command means to the shell: the one table, and which failure means what. Runs in main and the command line. */
+import { NodeError } from '../errors/nodeError.js';
 import { SecretAborted } from './askSecret.js';
 import type { CliIo } from './cliIo.js';
 import { UsageError } from './usageError.js';
 
-export const exitCodes = { done: 0, failed: 1, misused: 2, interrupted: 130 } as const;
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  /** Usage, configuration or key: whoever called can mend it. */
+  misused: 2,
+  /** The port or the home folder belongs to another process. */
+  inUse: 3,
+  /** A defect of this program (EX_SOFTWARE): the service manager should start it again. */
+  internal: 70,
+  /** Broken off with Ctrl-C. */
+  interrupted: 130,
+} as const;
 
-export async function withExitCode(io: CliIo, work: () => Promise<number>): Promise<number> {
-  try {
-    return await work();
-  } catch (thrown) {
-    return reportFailure(thrown, io);
+export function exitCodeOf(thrown: unknown): number {
+  if (thrown instanceof SecretAborted) return exitCodes.interrupted;
+  if (thrown instanceof UsageError) return exitCodes.misused;
+  if (!(thrown instanceof NodeError)) return exitCodes.internal;
+  switch (thrown.code) {
+    case 'config_invalid':
+    case 'key_file':
+      return exitCodes.misused;
+    case 'port_in_use':
+    case 'home_locked':
+      return exitCodes.inUse;
+    case 'internal_error':
+      return exitCodes.internal;
+    default:
+      return exitCodes.failed;
   }
 }
 
-/** Exit codes for what can be expected; anything else is a defect and goes on up. */
-export function reportFailure(thrown: unknown, io: CliIo): number {
-  if (thrown instanceof SecretAborted) return exitCodes.interrupted;
-  if (thrown instanceof UsageError) {
-    io.err(thrown.message);
-    return exitCodes.misused;
+export async function withExitCode(
+  io: CliIo,
+  work: () => Promise<number>,
+  codeOf: (thrown: unknown) => number = exitCodeOf,
+): Promise<number> {
+  try {
+    return await work();
+  } catch (thrown) {
+    return reportFailure(thrown, io, codeOf);
   }
-  if (thrown instanceof NodeError && (thrown.code === 'key_file' || thrown.code === 'config_invalid')) {
-    io.err(thrown.message);
-    return thrown.code === 'key_file' ? exitCodes.failed : exitCodes.misused;
-  }
-  throw thrown;
+}
+
+/** Says what went wrong, a defect with its stack, and returns the exit code. */
+export function reportFailure(
+  thrown: unknown,
+  io: Pick<CliIo, 'err'>,
+  codeOf: (thrown: unknown) => number = exitCodeOf,
+): number {
+  const exitCode = codeOf(thrown);
+  if (exitCode === exitCodes.interrupted) return exitCode;
+  if (!(thrown instanceof Error)) io.err(String(thrown));
+  else io.err(exitCode === exitCodes.internal ? (thrown.stack ?? thrown.message) : thrown.message);
+  return exitCode;
 }

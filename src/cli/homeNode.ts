@@ -1,8 +1,8 @@
 /** What a home folder's configuration says about reaching its node and signing as it. Runs in the command line. */
 import { existsSync } from 'node:fs';
-import type { Config } from '#src/config/config.js';
-import { type LoadConfigOptions, loadConfig } from '#src/config/loadConfig.js';
-import { homePaths } from '#src/lib/homePaths.js';
+import type { Config } from '../config/config.js';
+import { type LoadConfigOptions, loadConfig } from '../config/loadConfig.js';
+import { homePaths } from '../lib/homePaths.js';
 import { UsageError } from './usageError.js';
 
 /** Throws `config_invalid` when the files do not hold. */

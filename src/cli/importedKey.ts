@@ -2,11 +2,11 @@
  * The private key that `fxn accounts import` is given: bare hex or a key file of either format, from a file,
  * standard input or hidden input on the terminal. Runs in the command line.
  */
-import { inKeySource } from '#src/keys/keyFileError.js';
-import { type KeyText, parseKeyText } from '#src/keys/keyText.js';
-import { parsePrivateKeyHex } from '#src/keys/plainKey.js';
-import { readSmallFile } from '#src/keys/readSmallFile.js';
-import { existingPassword } from './accountPassword.js';
+import { inKeySource } from '../keys/keyFileError.js';
+import { type KeyText, parseKeyText } from '../keys/keyText.js';
+import { parsePrivateKeyHex } from '../keys/plainKey.js';
+import { readSmallFile } from '../keys/readSmallFile.js';
+import { noSource, unlocker } from './accountPassword.js';
 import type { CliIo } from './cliIo.js';
 import { UsageError } from './usageError.js';
 
@@ -19,15 +19,20 @@ export interface ImportSource {
   readonly passwordFile?: string | undefined;
 }
 
+const terminal = 'the terminal';
+
 /** The 32 bytes as found; whoever stores them checks their range. */
 export async function readImportedKey(source: ImportSource, io: CliIo): Promise<Uint8Array> {
   refuseKeyAsArgument(source.from);
   const { label, text } = await readSource(source, io);
   const bare = parsePrivateKeyHex(text.trim());
   if (bare !== undefined) return bare;
+  if (label === terminal && !text.trimStart().startsWith('{')) {
+    // Not echoed: all but one digit of it may be right.
+    throw new UsageError('What was typed is not 64 hex digits; nothing was written.');
+  }
   try {
-    const key = parseKeyText(text);
-    return await key.decode(await sourcePassword(key, label, source, io));
+    return await unlockSource(parseKeyText(text), label, source, io);
   } catch (thrown) {
     throw inKeySource(label, thrown);
   }
@@ -50,25 +55,26 @@ async function readSource({ from }: ImportSource, io: CliIo): Promise<{ label: s
     }
   }
   if (from === undefined && io.askSecret !== undefined) {
-    return { label: 'the terminal', text: await io.askSecret('Private key (64 hex digits): ') };
+    return { label: terminal, text: await io.askSecret('Private key (64 hex digits): ') };
   }
   if (io.readStdin === undefined) throw new UsageError('Name the file to import, or "-" for standard input.');
   return { label: 'standard input', text: await io.readStdin() };
 }
 
-async function sourcePassword(
+async function unlockSource(
   key: KeyText,
   label: string,
   { sourcePasswordFile, passwordFile }: ImportSource,
   io: CliIo,
-): Promise<string | undefined> {
-  if (key.format === 'plain') return undefined;
+): Promise<Uint8Array> {
   const isOwn = sourcePasswordFile !== undefined || io.askSecret !== undefined;
-  return existingPassword({
+  const decode = await unlocker(key, {
+    path: label,
     file: isOwn ? sourcePasswordFile : passwordFile,
     fromEnv: isOwn ? undefined : io.env['FXN_KEY_PASSWORD'],
     askSecret: io.askSecret,
-    prompt: `Password of ${label}: `,
-    remedy: `${label} is encrypted and there is no terminal to ask on. Give its password with --source-password-file.`,
+    onWarning: io.err,
+    withoutSource: () => noSource(label, '--source-password-file'),
   });
+  return decode();
 }

@@ -3,6 +3,7 @@
  * is loaded, then runs the program. Runs in main and the command line.
  */
 import { runtimeProblem } from '../lib/supportedRuntime.js';
+import { exitCodes } from './exitCode.js';
 import type { ProgramName } from './program.js';
 
 /** What a shell reports for a program that a closed pipe ended. */
@@ -17,7 +18,7 @@ export async function launch(name: ProgramName, args: readonly string[]): Promis
   });
   if (problem !== undefined) {
     process.stderr.write(`${problem}\n`);
-    process.exitCode = 1;
+    process.exitCode = exitCodes.failed;
     return;
   }
   // `fxn … | head` closes the pipe while there is more to say: no fault, and nobody to tell.

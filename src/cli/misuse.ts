@@ -2,7 +2,7 @@
  * A command line that yargs refused, in words for whoever typed it: what is wrong, what was probably meant, and
  * the help of the command that was reached. Runs in the command line.
  */
-import { nearestName } from '#src/lib/nearestName.js';
+import { nearestName } from '../lib/nearestName.js';
 
 export interface Misuse {
   /** As yargs says it. */

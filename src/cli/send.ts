@@ -4,8 +4,8 @@
  * command line.
  */
 import { once } from 'node:events';
-import type { Config } from '#src/config/config.js';
-import { resolveHome } from '#src/lib/homePaths.js';
+import type { Config } from '../config/config.js';
+import { resolveHome } from '../lib/homePaths.js';
 import { ChatText } from './chatText.js';
 import type { CliIo, StreamIo } from './cliIo.js';
 import { exitCodes, withExitCode } from './exitCode.js';
@@ -67,7 +67,13 @@ export function send(options: SendOptions, io: CliIo & StreamIo): Promise<number
         signal,
         onSecondAttempt: () => io.err('The node has only just started (auth_expired): signing again.'),
       });
-      return await printAnswer(answer, { isRaw: options.raw === true, path: url.pathname }, io);
+      const exitCode = await printAnswer(answer, { isRaw: options.raw === true, path: url.pathname }, io);
+      if (answer.refusal === 'auth_unknown_caller') {
+        io.err(
+          `The node does not know ${signer.checksumAddress}, which signed this: register it as a gateway, or sign with --key.`,
+        );
+      }
+      return exitCode;
     } catch (thrown) {
       if (signal.aborted) {
         io.err('Broken off.');

@@ -11,8 +11,8 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type RequestSigner, signRequest } from '#src/auth/signRequest.js';
-import { type Clock, nowSeconds, systemClock } from '#src/lib/clock.js';
+import { type RequestSigner, signRequest } from '../auth/signRequest.js';
+import { type Clock, nowSeconds, systemClock } from '../lib/clock.js';
 
 export interface SignedRequest {
   readonly url: URL;
@@ -29,6 +29,8 @@ export interface SignedAnswer {
   readonly status: number;
   readonly statusText: string;
   readonly headers: IncomingHttpHeaders;
+  /** The code of a node's refusal to accept the signature. */
+  readonly refusal?: unknown;
   /** Throws when the connection breaks before the body is complete. */
   readonly body: AsyncIterable<Uint8Array>;
   /** On the clock of `performance.now()`: when the attempt that was answered began. */
@@ -58,9 +60,7 @@ export async function exchangeSigned(request: SignedRequest): Promise<SignedAnsw
   const { clock = systemClock } = request;
   const signedAtS = nowSeconds(clock);
   const first = await attempt(request, signedAtS);
-  if (first.status !== 401) return first;
-  const refusal = await readBounded(first.body);
-  if (codeOf(refusal) !== 'auth_expired') return { ...first, body: replay(refusal) };
+  if (first.refusal !== 'auth_expired') return first;
   request.onSecondAttempt?.();
   const waitMs = Math.max(0, (signedAtS + 1) * 1_000 - clock.nowMs());
   await sleep(waitMs, undefined, { signal: request.signal });
@@ -73,13 +73,16 @@ async function attempt(request: SignedRequest, timestampS: number): Promise<Sign
   const headers = signRequest({ signer, body, timestampS, nonce });
   const sentAtMs = performance.now();
   const response = await open(request, headers);
-  return {
+  const answer = {
     status: response.statusCode ?? 0,
     statusText: response.statusMessage ?? '',
     headers: response.headers,
     body: bodyOf(response, request),
     sentAtMs,
   };
+  if (answer.status !== 401) return answer;
+  const refused = await readBounded(answer.body);
+  return { ...answer, refusal: codeOf(refused), body: replay(refused) };
 }
 
 function open({ url, method, body, signal }: SignedRequest, signature: object): Promise<IncomingMessage> {
@@ -150,6 +153,8 @@ const failureWords: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there (connection refused). Does the node run?',
   ENOTFOUND: 'the name is not known.',
   EAI_AGAIN: 'the name could not be looked up.',
+  EPROTO: 'it does not speak TLS; use http://.',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS; use http://.',
   ECONNRESET: 'the connection was reset.',
   ERR_TLS_CERT_ALTNAME_INVALID:
     'its certificate is for another name. Give the name the certificate is for with --url.',

@@ -1,9 +1,9 @@
 /** The key that `fxn send` signs with: hex digits or a key file of either format. Runs in the command line. */
-import { openKeyFile } from '#src/keys/keyFile.js';
-import { keyFileProblem } from '#src/keys/keyFileError.js';
-import { createNodeKey, type NodeKey } from '#src/keys/nodeKey.js';
-import { parsePrivateKeyHex } from '#src/keys/plainKey.js';
-import { existingPassword } from './accountPassword.js';
+import { openKeyFile } from '../keys/keyFile.js';
+import { keyFileProblem } from '../keys/keyFileError.js';
+import { createNodeKey, type NodeKey } from '../keys/nodeKey.js';
+import { parsePrivateKeyHex } from '../keys/plainKey.js';
+import { unlocker } from './accountPassword.js';
 import type { CliIo } from './cliIo.js';
 import { UsageError } from './usageError.js';
 
@@ -21,15 +21,14 @@ export async function openSigningKey({ key, passwordFile }: KeySource, io: CliIo
     throw new UsageError('--key looks like a private key, but is not 0x and 64 hex digits.');
   }
   const file = await openKeyFile(key, (warning) => io.err(warning));
-  if (file.format === 'plain') return createNodeKey(await file.decode(undefined));
-  const password = await existingPassword({
+  const decode = await unlocker(file, {
+    path: key,
     file: passwordFile,
     fromEnv: io.env['FXN_KEY_PASSWORD'],
     askSecret: io.askSecret,
-    prompt: `Password of ${key}: `,
-    remedy: `${key} is encrypted and there is no terminal to ask on. Give its password with --password-file or FXN_KEY_PASSWORD.`,
+    onWarning: io.err,
   });
-  return createNodeKey(await file.decode(password));
+  return createNodeKey(await decode());
 }
 
 function keyOf(privateKey: Uint8Array): NodeKey {

@@ -9,7 +9,7 @@ import { parseByteSize } from '../lib/byteSize.js';
 import { parseDuration } from '../lib/duration.js';
 import type { Notation } from './notation.js';
 
-/** `whole`: the value itself; `url`: credentials, query and key-like path segments of a URL. */
+/** `whole`: the value itself; `url`: all of a URL that may be a key. */
 export type Secrecy = 'whole' | 'url';
 
 /** The keywords of a leaf as the reader and the printer see them. */

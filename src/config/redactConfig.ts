@@ -52,12 +52,12 @@ function redact(schema: TSchema, value: unknown): unknown {
   return redacted;
 }
 
-/** Words and versions that paths of RPC providers are made of (`v3`, `rpc`, `base-sepolia`); the rest may be a key. */
-const plainSegment = /^(?:[a-z]{1,12}(?:[-_][a-z]{1,12}){0,3}|v?[0-9]{1,6})$/;
+/** The segments of a path that name a version or a protocol and never a key. */
+const plainSegment = /^(?:v\d+|rpc)$/;
 
 /**
- * A URL without what opens doors: credentials, the values of the query, and path segments that are not plain
- * words. Hosts stay, because "which provider" is what an operator looks for.
+ * A URL without what opens doors: credentials, the query, the fragment, and every path segment that could be a
+ * key. Hosts stay, because "which provider" is what an operator looks for.
  */
 export function redactUrl(text: string): string {
   if (!URL.canParse(text)) return redacted;
@@ -67,10 +67,7 @@ export function redactUrl(text: string): string {
     .split('/')
     .map((segment) => (segment === '' || plainSegment.test(segment) ? segment : redacted))
     .join('/');
-  const query = [...url.searchParams.keys()].map(
-    (key) => `${plainSegment.test(key) ? key : redacted}=${redacted}`,
-  );
-  const search = query.length === 0 ? '' : `?${query.join('&')}`;
+  const search = url.search === '' ? '' : `?${redacted}`;
   const hash = url.hash === '' ? '' : `#${redacted}`;
   const safe = `${url.protocol}//${credentials}${url.host}${path}${search}${hash}`;
   // Nothing to hide: as the operator wrote it.

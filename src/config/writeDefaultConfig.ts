@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { NodeError } from '../errors/nodeError.js';
 import { createFileExclusiveSync } from '../lib/atomicFile.js';
 import type { HomePaths } from '../lib/homePaths.js';
+import { systemErrorCode } from '../lib/systemErrorCode.js';
 import { configTemplate } from './configTemplate.js';
 import { modelBackendTemplate } from './modelBackendTemplate.js';
 
@@ -25,7 +26,7 @@ function create(path: string, template: string): boolean {
     mkdirSync(dirname(path), { recursive: true, mode: folderMode });
     return createFileExclusiveSync(path, template, { mode: fileMode });
   } catch (cause) {
-    const message = `The configuration file ${path} cannot be written.`;
+    const message = `The configuration file ${path} cannot be written (${systemErrorCode(cause) ?? 'unknown error'}): choose another --home or FXN_HOME.`;
     throw new NodeError('config_invalid', { message, meta: { path }, cause });
   }
 }

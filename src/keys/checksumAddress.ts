@@ -3,7 +3,7 @@
  * of the lower-case text has a high nibble, so most typing errors show. Runs everywhere.
  */
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import type { AddressText } from '#src/lib/address.js';
+import type { AddressText } from '../lib/address.js';
 
 export function checksumAddress(address: AddressText): string {
   const digits = address.slice(2);

@@ -4,7 +4,8 @@
  */
 import { lstat, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { createFileExclusive } from '#src/lib/atomicFile.js';
+import { createFileExclusive } from '../lib/atomicFile.js';
+import { systemErrorCode } from '../lib/systemErrorCode.js';
 import { inKeySource, keyFileError } from './keyFileError.js';
 import type { ScryptCost } from './keystoreParameters.js';
 import { encryptKeystoreV3 } from './keystoreV3.js';
@@ -108,7 +109,7 @@ async function createKeyFile(path: string, text: string): Promise<boolean> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     return await createFileExclusive(path, text, { mode: 0o600 });
   } catch (thrown) {
-    const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'unknown error';
+    const code = systemErrorCode(thrown) ?? 'unknown error';
     throw keyFileError('unwritable', `the file cannot be written (${code})`, thrown);
   }
 }

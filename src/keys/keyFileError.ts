@@ -4,7 +4,7 @@
  * message, meta or cause made here may hold any part of a key file: even `JSON.parse` quotes its input.
  * Runs in main and the command line.
  */
-import { NodeError } from '#src/errors/nodeError.js';
+import { NodeError } from '../errors/nodeError.js';
 
 const remedies = {
   missing: 'Create a key with `fxn accounts new`, or correct the path.',
@@ -15,7 +15,8 @@ const remedies = {
     'Expected an Ethereum keystore (version 3) or the plain file {"public_key", "address", "private_key"}.',
   invalid_key: 'Restore the file from a backup.',
   mismatch: 'The file was changed by hand or damaged; restore it from a backup.',
-  password_needed: 'Give the password with --password-file or FXN_KEY_PASSWORD.',
+  password_needed: 'Put it into the file that keys.passwordFile names, or into FXN_KEY_PASSWORD.',
+  password_file: 'Correct the file, or keys.passwordFile or --password-file that names it.',
   wrong_password: 'Give the password that the file was written with.',
   hostile_parameters: 'Write the key anew with common parameters, in the wallet that it came from.',
   exists: 'An existing key is never overwritten: move it away, or choose another name.',

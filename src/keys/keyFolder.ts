@@ -2,7 +2,8 @@
  * The key files that a home folder holds: the node's own and the named ones. Runs in main and the command line.
  */
 import { readdir } from 'node:fs/promises';
-import { homePaths, isKeyName } from '#src/lib/homePaths.js';
+import { homePaths, isKeyName } from '../lib/homePaths.js';
+import { systemErrorCode } from '../lib/systemErrorCode.js';
 import { isNameTaken } from './keyFile.js';
 import { inKeySource, keyFileError } from './keyFileError.js';
 
@@ -22,7 +23,7 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (thrown) {
-    const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'unknown error';
+    const code = systemErrorCode(thrown) ?? 'unknown error';
     if (code === 'ENOENT') return [];
     throw inKeySource(folder, keyFileError('unreadable', `the folder cannot be read (${code})`, thrown));
   }

@@ -2,7 +2,7 @@
  * Which of the two key formats a text is, what it says about itself without a password, and the private key
  * once there is one. Runs in main and the command line.
  */
-import type { AddressText } from '#src/lib/address.js';
+import type { AddressText } from '../lib/address.js';
 import { isJsonObject, type JsonObject } from './jsonFields.js';
 import { keyFileError } from './keyFileError.js';
 import { parseKeystoreParameters } from './keystoreParameters.js';

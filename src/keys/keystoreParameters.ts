@@ -4,7 +4,7 @@
  * geth writes, its old capitalised `Crypto` included. Runs in main and the command line.
  * Source: ethereum.org, "Web3 Secret Storage Definition".
  */
-import { type AddressText, parseAddress } from '#src/lib/address.js';
+import { type AddressText, parseAddress } from '../lib/address.js';
 import { hexField, type JsonObject, objectField, textField } from './jsonFields.js';
 import { keyFileError } from './keyFileError.js';
 

@@ -6,8 +6,8 @@
 import { randomBytes } from 'node:crypto';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { NodeError } from '#src/errors/nodeError.js';
-import { type AddressText, addressText } from '#src/lib/address.js';
+import { NodeError } from '../errors/nodeError.js';
+import { type AddressText, addressText } from '../lib/address.js';
 import { checksumAddress } from './checksumAddress.js';
 import { keyFileError } from './keyFileError.js';
 

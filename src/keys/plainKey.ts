@@ -3,7 +3,7 @@
  * `0x` except for the address. Go reads only `private_key`; here the other two, when present, must agree with
  * it, so that a file patched together from two keys is noticed. Runs in main and the command line.
  */
-import { parseAddress } from '#src/lib/address.js';
+import { parseAddress } from '../lib/address.js';
 import { type JsonObject, parseHex, textField } from './jsonFields.js';
 import { keyFileError } from './keyFileError.js';
 import { createNodeKey, type NodeKey } from './nodeKey.js';

@@ -5,6 +5,7 @@
  */
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { systemErrorCode } from '../lib/systemErrorCode.js';
 import { keyFileError } from './keyFileError.js';
 
 export interface SmallFile {
@@ -37,7 +38,7 @@ async function openForReading(path: string): Promise<FileHandle> {
     // Without O_NONBLOCK, opening a pipe that nobody writes to never returns.
     return await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   } catch (thrown) {
-    const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'unknown error';
+    const code = systemErrorCode(thrown) ?? 'unknown error';
     if (code === 'ENOENT') throw keyFileError('missing', 'there is no such file', thrown);
     throw keyFileError('unreadable', `the file cannot be opened (${code})`, thrown);
   }

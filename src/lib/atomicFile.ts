@@ -3,13 +3,13 @@
  * in the same folder, are forced to disk, and only then get their name. `writeFileAtomic` replaces what has the
  * name (a symbolic link is replaced, not followed); `createFileExclusive` gives the name only when nothing has
  * it, not even a dangling link. The mode is exact whatever the umask. System errors (`EACCES`, `ENOSPC`, …) are
- * thrown as Node throws them. Runs everywhere; the `…Sync` forms are for start-up and for code that must not
- * yield.
+ * thrown as Node throws them. Runs everywhere; the `…Sync` form is for start-up.
  */
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { link, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { systemErrorCode } from './systemErrorCode.js';
 
 export interface AtomicFileOptions {
   /** Permission bits, for example `0o600`. */
@@ -52,21 +52,6 @@ export async function createFileExclusive(
   return true;
 }
 
-export function writeFileAtomicSync(
-  path: string,
-  data: string | Uint8Array,
-  options: AtomicFileOptions,
-): void {
-  const temporary = temporaryName(path);
-  try {
-    writeDurablySync(temporary, data, options.mode);
-    fs.renameSync(temporary, path);
-  } finally {
-    fs.rmSync(temporary, { force: true });
-  }
-  syncFolderSync(dirname(path));
-}
-
 /** False, and nothing changed, when the name is taken. */
 export function createFileExclusiveSync(
   path: string,
@@ -93,7 +78,7 @@ function temporaryName(path: string): string {
 }
 
 function isTaken(thrown: unknown): boolean {
-  return thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST';
+  return systemErrorCode(thrown) === 'EEXIST';
 }
 
 async function writeDurably(path: string, data: string | Uint8Array, mode: number): Promise<void> {

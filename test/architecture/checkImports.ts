@@ -18,7 +18,8 @@ export type ViolationKind =
   | 'library unknown'
   | 'no floor'
   | 'missing file'
-  | 'not a literal';
+  | 'not a literal'
+  | 'not relative';
 
 export interface Violation {
   readonly kind: ViolationKind;
@@ -41,6 +42,8 @@ export function checkImports(sources: ReadonlyMap<string, string>, architecture:
     const targets: string[] = [];
     for (const specifier of importsIn(code)) {
       if (specifier.startsWith('node:')) continue;
+      // Short names are for those outside; inside, a path shows how far an import reaches.
+      if (file.startsWith('src/') && specifier.startsWith('#src/')) report('not relative', specifier);
       const target = resolveOwn(file, specifier);
       if (target === undefined) {
         const kind = checkLibrary(file, specifier, architecture.owners);

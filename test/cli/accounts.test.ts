@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import {
-  accountsExport,
-  accountsGet,
-  accountsImport,
-  accountsList,
-  accountsNew,
-  type CliIo,
-} from '#src/cli/accounts.js';
+import { accountsExport, accountsGet, accountsImport, accountsList, accountsNew } from '#src/cli/accounts.js';
 import { SecretAborted } from '#src/cli/askSecret.js';
+import type { CliIo } from '#src/cli/cliIo.js';
 import { readKeyFile } from '#src/keys/keyFile.js';
 import { shortKeyPassword, shortKeyVectors } from '#test/keys/keystoreVectors.js';
 import { gatewayKey, schedulerKey } from '#test/keys/publicTestKeys.js';
@@ -107,11 +101,20 @@ describe('fxn accounts new', () => {
     assert.equal(await accountsNew({ ...options, plain: true, passwordFile }, io), 2);
   });
 
-  test('ends with 1 when the password file is missing or empty', async (t) => {
+  test('ends with 2 when the password file is missing or empty, and says what names it', async (t) => {
     const { options, io, file, printed } = await atHome(t);
-    assert.equal(await accountsNew({ ...options, passwordFile: await file('empty', '\n') }, io), 1);
-    assert.equal(await accountsNew({ ...options, passwordFile: '/nowhere/password' }, io), 1);
-    assert.match(printed.err, /\/nowhere\/password/);
+    assert.equal(await accountsNew({ ...options, passwordFile: await file('empty', '\n') }, io), 2);
+    assert.equal(await accountsNew({ ...options, passwordFile: '/nowhere/password' }, io), 2);
+    assert.match(printed.err, /\/nowhere\/password: .*--password-file/);
+    assert.doesNotMatch(printed.err, /accounts new/);
+  });
+
+  test('warns of a password file that others may read', async (t) => {
+    const { options, io, file, printed } = await atHome(t);
+    const passwordFile = await file('password', 'x');
+    await chmod(passwordFile, 0o644);
+    assert.equal(await accountsNew({ ...options, passwordFile }, io), 0);
+    assert.ok(printed.err.includes(passwordFile) && printed.err.includes('chmod 600'), printed.err);
   });
 
   test('never overwrites a key and asks for no password in vain', async (t) => {
@@ -182,14 +185,14 @@ describe('fxn accounts get and list', () => {
       addressIn(printed.out).toLowerCase(),
       (await readKeyFile(keyPath, shortKeyPassword)).address,
     );
-    assert.equal(await accountsGet(options, io), 1);
+    assert.equal(await accountsGet(options, io), 2);
     assert.match(printed.err, /password is wrong/);
     assert.equal(await accountsGet(options, { ...io, askSecret: undefined }), 2);
   });
 
-  test('get of no key ends with 1 and says how to make one', async (t) => {
+  test('get of no key ends with 2 and says how to make one', async (t) => {
     const { options, io, printed, keyPath } = await atHome(t);
-    assert.equal(await accountsGet(options, io), 1);
+    assert.equal(await accountsGet(options, io), 2);
     assert.ok(printed.err.includes(keyPath) && printed.err.includes('fxn accounts new'));
   });
 
@@ -219,16 +222,16 @@ describe('fxn accounts get and list', () => {
     await writeFile(join(keys, 'aa.json'), '{}', { mode: 0o600 });
     printed.out = '';
     printed.err = '';
-    assert.equal(await accountsList(options, io), 1);
+    assert.equal(await accountsList(options, io), 2);
     assert.equal(printed.out.trimEnd().split('\n').length, 3);
     assert.ok(printed.err.includes(join(keys, 'aa.json')));
   });
 
-  test('list ends with 1 when the folder of keys is a file', async (t) => {
+  test('list ends with 2 when the folder of keys is a file', async (t) => {
     const { options, io, home } = await atHome(t);
     await mkdir(home);
     await writeFile(join(home, 'keys'), '');
-    assert.equal(await accountsList(options, io), 1);
+    assert.equal(await accountsList(options, io), 2);
   });
 });
 
@@ -280,6 +283,15 @@ describe('fxn accounts import', () => {
     assert.equal(addressIn(printed.out), gatewayKey.checksumAddress);
   });
 
+  test('says what was mistyped on a terminal without repeating it', async (t) => {
+    const typed = gatewayKey.privateKeyHex.slice(1);
+    const { options, io, printed, home } = await atHome(t, { answers: [typed] });
+    assert.equal(await accountsImport({ ...options, plain: true }, io), 2);
+    assert.match(printed.err, /not 64 hex digits/);
+    assert.ok(!printed.err.includes(typed));
+    await assert.rejects(stat(home), { code: 'ENOENT' });
+  });
+
   test('refuses a key among the arguments without repeating it', async (t) => {
     const { options, io, printed, home } = await atHome(t);
     for (const from of [gatewayKey.privateKeyHex, `0x${gatewayKey.privateKeyHex}`]) {
@@ -289,17 +301,17 @@ describe('fxn accounts import', () => {
     await assert.rejects(stat(home), { code: 'ENOENT' });
   });
 
-  test('ends with 1 for a bad source, naming it, and writes nothing', async (t) => {
+  test('ends with 2 for a bad source, naming it, and writes nothing', async (t) => {
     const { options, io, printed, file, home } = await atHome(t, { env: { FXN_KEY_PASSWORD: 'wrong' } });
     const sources = ['/nowhere/key', await file('k', keystore), await file('g', goFile.slice(1))];
     for (const from of sources) {
       printed.err = '';
-      assert.equal(await accountsImport({ ...options, from }, io), 1);
+      assert.equal(await accountsImport({ ...options, from }, io), 2);
       assert.ok(printed.err.startsWith(`${from}: `), printed.err);
       assert.ok(!printed.err.includes(gatewayKey.privateKeyHex.slice(0, 12)));
     }
     const zero = { ...io, readStdin: async () => '0'.repeat(64) };
-    assert.equal(await accountsImport({ ...options, from: '-' }, zero), 1);
+    assert.equal(await accountsImport({ ...options, from: '-' }, zero), 2);
     assert.equal(await accountsImport(options, io), 2);
     await assert.rejects(stat(home), { code: 'ENOENT' });
   });
@@ -308,7 +320,7 @@ describe('fxn accounts import', () => {
     const { options, io, keyPath } = await atHome(t, { stdin: gatewayKey.privateKeyHex });
     assert.equal(await accountsImport({ ...options, plain: true }, io), 0);
     const other = { ...io, readStdin: async () => schedulerKey.privateKeyHex };
-    assert.equal(await accountsImport({ ...options, plain: true }, other), 1);
+    assert.equal(await accountsImport({ ...options, plain: true }, other), 2);
     assert.equal((await readKeyFile(keyPath, undefined)).checksumAddress, gatewayKey.checksumAddress);
   });
 });
@@ -337,7 +349,7 @@ describe('fxn accounts export', () => {
     assert.equal(await accountsExport({ ...home.options, newPasswordFile, out }, home.io), 0);
     assert.equal((await readKeyFile(out, 'new')).checksumAddress, gatewayKey.checksumAddress);
     assert.equal((await stat(out)).mode & 0o777, 0o600);
-    assert.equal(await accountsExport({ ...home.options, newPasswordFile, out }, home.io), 1);
+    assert.equal(await accountsExport({ ...home.options, newPasswordFile, out }, home.io), 2);
     assert.ok(!home.printed.out.includes('crypto'));
   });
 
@@ -357,12 +369,12 @@ describe('fxn accounts export', () => {
     assert.equal(unattended.printed.out, `${gatewayKey.goFile}\n`);
   });
 
-  test('ends with 2 without a new password, and with 1 for a wrong old one', async (t) => {
+  test('ends with 2 without a new password and for a wrong old one', async (t) => {
     const home = await atHomeWithKey(t, { env: { FXN_KEY_PASSWORD: 'old' } });
     assert.equal(await accountsExport(home.options, home.io), 2);
     assert.match(home.printed.err, /--new-password-file/);
     const wrong = { ...home.io, env: { FXN_KEY_PASSWORD: 'wrong' } };
-    assert.equal(await accountsExport({ ...home.options, plain: true, yes: true }, wrong), 1);
+    assert.equal(await accountsExport({ ...home.options, plain: true, yes: true }, wrong), 2);
     assert.equal(await accountsExport(home.options, { ...home.io, env: {} }), 2);
     const newPasswordFile = await home.file('password', 'new');
     assert.equal(await accountsExport({ ...home.options, plain: true, newPasswordFile }, home.io), 2);

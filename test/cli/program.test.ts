@@ -1,7 +1,7 @@
 /** The command line as a user types it: the words are parsed for real, and the executables are run. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -131,6 +131,15 @@ describe('the executables', () => {
       assert.doesNotMatch(stderr, /^\s+at /m, args.join(' '));
     }
     assert.equal(existsSync(home), false);
+  });
+
+  test('a start in a home that cannot be made ends with 2 and one line on standard error', async (t) => {
+    const file = join(await temporaryFolder(t), 'file');
+    writeFileSync(file, '');
+    const { status, stderr, stdout } = run('main', ['--home', join(file, 'home')]);
+    assert.equal(status, 2);
+    assert.match(stderr, /^The home folder .*\/file\/home .*--home or FXN_HOME\.\n$/);
+    assert.match(stdout, /"code":"config_invalid"/);
   });
 
   test('node dist/main.js is fxn start and knows its options', () => {

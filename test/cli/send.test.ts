@@ -164,6 +164,8 @@ describe('fxn send', () => {
     assert.equal(exitCode, 1);
     assert.equal(out, body);
     assert.match(err, /^401 Unauthorized/);
+    assert.ok(err.includes(gatewayKey.checksumAddress), err);
+    assert.match(err, /register it as a gateway, or sign with --key\.\n$/);
     assert.equal(received.length, 1);
   });
 
@@ -239,6 +241,13 @@ describe('fxn send', () => {
     const { exitCode, err } = await result({ url: 'http://127.0.0.1:1' });
     assert.equal(exitCode, 1);
     assert.match(err, /^Cannot reach http:\/\/127\.0\.0\.1:1: nothing listens there/);
+  });
+
+  test('says that a port does not speak TLS', async (t) => {
+    const { url } = await serve(t, text('{}'));
+    const { exitCode, err } = await result({ url: url.replace('http:', 'https:') });
+    assert.equal(exitCode, 1);
+    assert.match(err, /does not speak TLS; use http:\/\//);
   });
 
   test('Ctrl-C breaks off while the answer streams', async (t) => {

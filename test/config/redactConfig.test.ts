@@ -13,17 +13,18 @@ import { load, oneModel, required, routerAddress, schedulerAddress, writeHome } 
 const home = mkdtempSync(join(tmpdir(), 'fxn-redact-'));
 after(() => rmSync(home, { recursive: true, force: true }));
 
-test('hides credentials, queries and key-like path segments of URLs, and shows the rest', () => {
+test('hides all of a URL but its host, a version and "rpc"', () => {
   const cases: Record<string, string> = {
     'https://base-sepolia-public.nodies.app': 'https://base-sepolia-public.nodies.app',
-    'https://rpc.ankr.com/base_sepolia': 'https://rpc.ankr.com/base_sepolia',
+    'https://rpc.ankr.com/base_sepolia': 'https://rpc.ankr.com/[redacted]',
+    'https://h/rpc/v1/correcthorse/v1x': 'https://h/rpc/v1/[redacted]/[redacted]',
     'https://mainnet.infura.io/v3/0123456789abcdef0123456789abcdef':
       'https://mainnet.infura.io/v3/[redacted]',
     'https://x.g.alchemy.com/v2/AbC-dEf_123': 'https://x.g.alchemy.com/v2/[redacted]',
     'https://lb.drpc.org/ogrpc?network=base&dkey=Abc':
-      'https://lb.drpc.org/ogrpc?network=[redacted]&dkey=[redacted]',
+      'https://lb.drpc.org/[redacted]?[redacted]',
     'https://user:pw@rpc.example.com:8443/': 'https://[redacted]@rpc.example.com:8443/',
-    'redis://:pw@10.0.0.1:6379/0': 'redis://[redacted]@10.0.0.1:6379/0',
+    'redis://:pw@10.0.0.1:6379/0': 'redis://[redacted]@10.0.0.1:6379/[redacted]',
     'https://h/#token': 'https://h/#[redacted]',
     'no url': '[redacted]',
   };
@@ -71,7 +72,7 @@ test('no secret of any form appears in what is printed', () => {
   );
   fc.assert(
     fc.property(secret, (key) => {
-      // Something that no plain word of a path looks like.
+      // Something that no version and no protocol looks like.
       const hidden = `${key}7Q`;
       writeHome(home, {
         config: `rpcProvider: ["https://h/v3/${hidden}", "https://u:${hidden}@h", "https://h/rpc?key=${hidden}", "https://h/${hidden}/x?${hidden}#${hidden}"]

@@ -249,8 +249,23 @@ describe('reading a password file', () => {
 
   test('refuses an empty one and a missing one by name', async (t) => {
     const empty = await keyFileHolding(t, '\n');
-    assert.equal(keyFileProblem(await failure(empty, readPasswordFile(empty))), 'password_needed');
+    assert.equal(keyFileProblem(await failure(empty, readPasswordFile(empty))), 'password_file');
     const missing = `${empty}.not`;
-    assert.equal(keyFileProblem(await failure(missing, readPasswordFile(missing))), 'missing');
+    const error = await failure(missing, readPasswordFile(missing));
+    assert.equal(keyFileProblem(error), 'password_file');
+    assert.match(error.message, /keys\.passwordFile or --password-file/);
+  });
+
+  test('warns when others may read it', async (t) => {
+    const path = await keyFileHolding(t, 'pass');
+    const warnings: string[] = [];
+    const read = () => readPasswordFile(path, (warning) => warnings.push(warning));
+    await chmod(path, 0o600);
+    await read();
+    assert.deepEqual(warnings, []);
+    await chmod(path, 0o640);
+    await read();
+    const text = warnings.join('\n');
+    assert.ok(text.includes(path) && text.includes('chmod 600'));
   });
 });

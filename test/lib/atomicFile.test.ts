@@ -2,68 +2,55 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import {
-  createFileExclusive,
-  createFileExclusiveSync,
-  writeFileAtomic,
-  writeFileAtomicSync,
-} from '#src/lib/atomicFile.js';
+import { createFileExclusive, createFileExclusiveSync, writeFileAtomic } from '#src/lib/atomicFile.js';
 import { temporaryFolder } from '#test/keys/temporaryFolder.js';
 
 const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
 
-const replacing = {
-  'the asynchronous form': writeFileAtomic,
-  'the synchronous form': async (...args: Parameters<typeof writeFileAtomicSync>) =>
-    writeFileAtomicSync(...args),
-};
+describe('replacing a file', () => {
+  test('writes a new file and replaces an old one, leaving nothing else behind', async (t) => {
+    const folder = await temporaryFolder(t);
+    const path = join(folder, 'mark');
+    await writeFileAtomic(path, 'first', { mode: 0o600 });
+    await writeFileAtomic(path, Uint8Array.of(0x32, 0x6e, 0x64), { mode: 0o600 });
+    assert.equal(await readFile(path, 'utf8'), '2nd');
+    assert.deepEqual(await readdir(folder), ['mark']);
+  });
 
-for (const [form, write] of Object.entries(replacing)) {
-  describe(`replacing a file, ${form}`, () => {
-    test('writes a new file and replaces an old one, leaving nothing else behind', async (t) => {
-      const folder = await temporaryFolder(t);
-      const path = join(folder, 'mark');
-      await write(path, 'first', { mode: 0o600 });
-      await write(path, Uint8Array.of(0x32, 0x6e, 0x64), { mode: 0o600 });
-      assert.equal(await readFile(path, 'utf8'), '2nd');
-      assert.deepEqual(await readdir(folder), ['mark']);
-    });
+  test('gives exactly the mode asked for, whatever the umask', async (t) => {
+    const path = join(await temporaryFolder(t), 'mark');
+    const umask = process.umask(0o077);
+    try {
+      await writeFileAtomic(path, '', { mode: 0o644 });
+      assert.equal(await modeOf(path), 0o644);
+      process.umask(0);
+      await writeFileAtomic(path, '', { mode: 0o600 });
+      assert.equal(await modeOf(path), 0o600);
+    } finally {
+      process.umask(umask);
+    }
+  });
 
-    test('gives exactly the mode asked for, whatever the umask', async (t) => {
-      const path = join(await temporaryFolder(t), 'mark');
-      const umask = process.umask(0o077);
-      try {
-        await write(path, '', { mode: 0o644 });
-        assert.equal(await modeOf(path), 0o644);
-        process.umask(0);
-        await write(path, '', { mode: 0o600 });
-        assert.equal(await modeOf(path), 0o600);
-      } finally {
-        process.umask(umask);
-      }
-    });
+  test('replaces a symbolic link instead of writing through it', async (t) => {
+    const folder = await temporaryFolder(t);
+    const target = join(folder, 'target');
+    await writeFile(target, 'untouched');
+    await symlink(target, join(folder, 'link'));
+    await writeFileAtomic(join(folder, 'link'), 'new', { mode: 0o600 });
+    assert.equal(await readFile(target, 'utf8'), 'untouched');
+    assert.equal(await readFile(join(folder, 'link'), 'utf8'), 'new');
+  });
 
-    test('replaces a symbolic link instead of writing through it', async (t) => {
-      const folder = await temporaryFolder(t);
-      const target = join(folder, 'target');
-      await writeFile(target, 'untouched');
-      await symlink(target, join(folder, 'link'));
-      await write(join(folder, 'link'), 'new', { mode: 0o600 });
-      assert.equal(await readFile(target, 'utf8'), 'untouched');
-      assert.equal(await readFile(join(folder, 'link'), 'utf8'), 'new');
-    });
-
-    test('cleans up and throws when the name cannot be had', async (t) => {
-      const folder = await temporaryFolder(t);
-      await mkdir(join(folder, 'taken', 'inside'), { recursive: true });
-      await assert.rejects(async () => write(join(folder, 'taken'), 'x', { mode: 0o600 }));
-      assert.deepEqual(await readdir(folder), ['taken']);
-      await assert.rejects(async () => write(join(folder, 'absent', 'x'), 'x', { mode: 0o600 }), {
-        code: 'ENOENT',
-      });
+  test('cleans up and throws when the name cannot be had', async (t) => {
+    const folder = await temporaryFolder(t);
+    await mkdir(join(folder, 'taken', 'inside'), { recursive: true });
+    await assert.rejects(async () => writeFileAtomic(join(folder, 'taken'), 'x', { mode: 0o600 }));
+    assert.deepEqual(await readdir(folder), ['taken']);
+    await assert.rejects(async () => writeFileAtomic(join(folder, 'absent', 'x'), 'x', { mode: 0o600 }), {
+      code: 'ENOENT',
     });
   });
-}
+});
 
 const creating = {
   'the asynchronous form': createFileExclusive,

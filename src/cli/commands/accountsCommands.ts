@@ -2,7 +2,7 @@
  * Declares `fxn accounts …` (also `fxn account …`) and the same commands as the program `fxn-keys`. Runs in the
  * command line.
  */
-import { resolveHome } from '#src/lib/homePaths.js';
+import { resolveHome } from '../../lib/homePaths.js';
 import type { Choose, Commands } from './action.js';
 
 export const declareAccounts = (commands: Commands, choose: Choose): Commands =>

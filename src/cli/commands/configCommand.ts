@@ -1,5 +1,5 @@
 /** Declares `fxn config check`. Runs in the command line. */
-import { resolveHome } from '#src/lib/homePaths.js';
+import { resolveHome } from '../../lib/homePaths.js';
 import type { Choose, Commands } from './action.js';
 import { withConfigFiles } from './configFiles.js';
 

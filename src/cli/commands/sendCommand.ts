@@ -46,7 +46,7 @@ export const declareSend = (commands: Commands, choose: Choose): Commands =>
           },
         })
         .epilogue(
-          "The models of this home's node:\n  fxn send /v1/models\nA chat, as the gateway whose key that is:\n  fxn send /v1/chat/completions @chat.json --url https://node.example --key gateway.json",
+          "The models of this home's node, as the gateway whose key that is:\n  fxn send /v1/models --key gateway.json\nA chat with another node:\n  fxn send /v1/chat/completions @chat.json --url https://node.example --key gateway.json",
         ),
     (args) =>
       choose(async (io) => {
