@@ -21,8 +21,7 @@ test('hides all of a URL but its host, a version and "rpc"', () => {
     'https://mainnet.infura.io/v3/0123456789abcdef0123456789abcdef':
       'https://mainnet.infura.io/v3/[redacted]',
     'https://x.g.alchemy.com/v2/AbC-dEf_123': 'https://x.g.alchemy.com/v2/[redacted]',
-    'https://lb.drpc.org/ogrpc?network=base&dkey=Abc':
-      'https://lb.drpc.org/[redacted]?[redacted]',
+    'https://lb.drpc.org/ogrpc?network=base&dkey=Abc': 'https://lb.drpc.org/[redacted]?[redacted]',
     'https://user:pw@rpc.example.com:8443/': 'https://[redacted]@rpc.example.com:8443/',
     'redis://:pw@10.0.0.1:6379/0': 'redis://[redacted]@10.0.0.1:6379/[redacted]',
     'https://h/#token': 'https://h/#[redacted]',
