@@ -106,7 +106,7 @@ const proxy = group({
   passThrough: flag(false),
   queue: group({ maxWaiting: integer(256, 0, 1_000_000), maxWait: duration('10s', '0s') }),
   // The checks run at most this often.
-  healthInterval: duration('10s', '3s'),
+  healthInterval: duration('10s'),
   retryBudgetPercent: amount(10, 0, 100),
   breaker: group({ failures: integer(5, 1, 1_000_000), openFor: duration('10s') }),
   keepAliveComments: duration('0s', '0s'),

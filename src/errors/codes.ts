@@ -71,7 +71,6 @@ export const errorCodes = {
   key_file: code(0, 'internal', false, 'The key file cannot be used.'),
   port_in_use: code(0, 'internal', false, 'The port is already in use.'),
   home_locked: code(0, 'internal', false, 'Another node runs in this home folder.'),
-  runtime_unsupported: code(0, 'internal', false, 'This Node.js version or platform is not supported.'),
   snapshot_overflow: code(0, 'internal', false, 'A snapshot is larger than its shared-memory cell.'),
   snapshot_corrupt: code(0, 'internal', true, 'A snapshot could not be read back.'),
   rpc_failed: code(0, 'chain', true, 'No RPC endpoint gave a usable answer.'),

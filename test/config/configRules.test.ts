@@ -45,14 +45,6 @@ test('the public and the admin port may not collide', (t) => {
   assert.deepEqual(problemsOf(t, { config: anyPort }), []);
 });
 
-test('health checks more often than every 3 seconds are refused', (t) => {
-  const config = (interval: string): string => `${required}proxy: { healthInterval: ${interval} }`;
-  const [problem] = problemsOf(t, { config: config('2999ms') });
-  assert.equal(problem?.path, 'proxy.healthInterval');
-  assert.match(problem.message, /from 3s to/);
-  assert.equal(load(t, { config: config('3s') }).config.proxy.healthInterval, 3_000);
-});
-
 test('what hurts but works is a warning with its place', (t) => {
   const warnings = (config: string): readonly string[] => load(t, { config: required + config }).warnings;
   assert.deepEqual(warnings('proxy: { idleConnTimeout: 4999ms }'), []);

@@ -49,8 +49,10 @@ async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<void>
   process.on('exit', () => rmSync(home.path, { recursive: true, force: true }));
   closers.push(() => rm(home.path, { recursive: true, force: true }));
 
-  const backend = await progress.step('backend', 'starting a demo backend', () =>
-    openBackend(options.backend),
+  const backend = await progress.step(
+    'backend',
+    options.backend === undefined ? 'starting a demo backend' : 'asking your backend for its models',
+    () => openBackend(options.backend),
   );
   const network = await progress.step(
     'chain',

@@ -191,7 +191,7 @@ describe('readiness', () => {
       rpcUrls: [rpc.url],
       router: network.routerAddress,
       modelBackends: { models: [{ name: 'm', backends: [{ url: backend.url }] }] },
-      config: { proxy: { healthInterval: '3s' } },
+      config: { proxy: { healthInterval: '1s' } },
       pastReplayMark: false,
     });
     const ready = async () => {

@@ -243,7 +243,7 @@ describe('several backends of one model', () => {
     for (let index = 0; index < 2; index++) backends.push(await startTestBackend(ok('m')));
     node = await startBypassNode({
       modelBackends: { models: [{ name: 'm', backends: backends.map(({ url }) => ({ url })) }] },
-      config: { proxy: { healthInterval: '3s' } },
+      config: { proxy: { healthInterval: '1s' } },
     });
   });
   after(async () => {
