@@ -269,8 +269,10 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     let isDraining = false;
     const collect = async (): Promise<MetricsSnapshot[]> => {
       threadNumbers.forgetGauges();
-      const ask = async (thread: string, { calls }: MeasuredThread): Promise<void> =>
-        threadNumbers.update(thread, await calls.call('collectMetrics', undefined, threadReplyMs));
+      const ask = async (thread: string, { calls }: MeasuredThread): Promise<void> => {
+        const take = threadNumbers.expect(thread);
+        take(await calls.call('collectMetrics', undefined, threadReplyMs));
+      };
       // A thread that does not answer, because it is busy or just being replaced, does not hold the others up.
       await Promise.allSettled([
         ask('registry', registry),

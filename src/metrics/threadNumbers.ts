@@ -9,6 +9,8 @@ export class ThreadNumbers {
   readonly #latest = new Map<string, MetricsSnapshot>();
   /** Threads that handed their numbers over and have not ended yet. */
   readonly #leaving = new Set<string>();
+  /** How often a thread of that name has ended. */
+  readonly #lives = new Map<string, number>();
   #isMerging = false;
 
   get snapshots(): MetricsSnapshot[] {
@@ -20,10 +22,16 @@ export class ThreadNumbers {
     for (const [thread, snapshot] of this.#latest) this.#latest.set(thread, cumulativeOnly(snapshot));
   }
 
-  /** A thread answered. */
-  update(thread: string, snapshot: MetricsSnapshot): void {
-    // One that is leaving may still answer, although its last numbers are counted.
-    if (!this.#leaving.has(thread)) this.#latest.set(thread, snapshot);
+  /**
+   * Called before a thread is asked; takes its answer. An answer counts only while the thread that was asked
+   * lives: one that ends may answer and be counted off in the same turn of main's loop, before the answer is read.
+   */
+  expect(thread: string): (snapshot: MetricsSnapshot) => void {
+    const life = this.#lives.get(thread) ?? 0;
+    return (snapshot) => {
+      const isSame = (this.#lives.get(thread) ?? 0) === life;
+      if (isSame && !this.#leaving.has(thread)) this.#latest.set(thread, snapshot);
+    };
   }
 
   /** A thread handed over its last numbers. */
@@ -39,6 +47,7 @@ export class ThreadNumbers {
   end(thread: string): void {
     this.leave(thread, this.#latest.get(thread) ?? []);
     this.#leaving.delete(thread);
+    this.#lives.set(thread, (this.#lives.get(thread) ?? 0) + 1);
   }
 
   /** Keeps the list short, however often threads are replaced. */

@@ -25,37 +25,46 @@ async function read(numbers: ThreadNumbers, name: string): Promise<number | unde
 describe('the numbers of threads', () => {
   it('add up what all threads said last', async () => {
     const numbers = new ThreadNumbers();
-    numbers.update('a', await counted(2));
-    numbers.update('b', await counted(3));
-    numbers.update('a', await counted(4));
+    numbers.expect('a')(await counted(2));
+    numbers.expect('b')(await counted(3));
+    numbers.expect('a')(await counted(4));
     assert.equal(await read(numbers, 'c_total'), 7);
     assert.equal(await read(numbers, 'g'), 2);
   });
 
   it('keep the counters of a thread that does not answer, not its gauges', async () => {
     const numbers = new ThreadNumbers();
-    numbers.update('a', await counted(2));
-    numbers.update('b', await counted(3));
+    numbers.expect('a')(await counted(2));
+    numbers.expect('b')(await counted(3));
     numbers.forgetGauges();
-    numbers.update('b', await counted(3));
+    numbers.expect('b')(await counted(3));
     assert.equal(await read(numbers, 'c_total'), 5);
     assert.equal(await read(numbers, 'g'), 1);
   });
 
   it('count a thread once that answers a scrape after its last words', async () => {
     const numbers = new ThreadNumbers();
-    numbers.update('a', await counted(2));
+    numbers.expect('a')(await counted(2));
     numbers.leave('a', await counted(5));
-    numbers.update('a', await counted(5));
+    numbers.expect('a')(await counted(5));
     assert.equal(await read(numbers, 'c_total'), 5);
     numbers.end('a');
-    numbers.update('a', await counted(1));
+    numbers.expect('a')(await counted(1));
     assert.equal(await read(numbers, 'c_total'), 6);
+  });
+
+  it('count a thread once whose answer is read only after it was counted off', async () => {
+    const numbers = new ThreadNumbers();
+    const takeFromDying = numbers.expect('a');
+    numbers.leave('a', await counted(5));
+    numbers.end('a');
+    takeFromDying(await counted(5));
+    assert.equal(await read(numbers, 'c_total'), 5);
   });
 
   it('keep what a thread said last when it ends without last words', async () => {
     const numbers = new ThreadNumbers();
-    numbers.update('a', await counted(2));
+    numbers.expect('a')(await counted(2));
     numbers.end('a');
     numbers.end('a');
     assert.equal(await read(numbers, 'c_total'), 2);
