@@ -5,15 +5,19 @@
  * `--missing-packages` prints the Debian packages that would have to be installed, and runs nothing.
  *
  * Output is the runner's own; only its totals are held back, so that they come last. Runs in a terminal and in CI.
+ *
+ * The suites run as a process group of their own with a temporary folder of their own. Whatever ends the run, a
+ * signal included, both are gone afterwards; a run that ends by itself fails when a suite left something there.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, constants as systemConstants, tmpdir } from 'node:os';
 import { delimiter, join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
+import { endDescendants, findDescendants, untilGone } from './support/descendants.js';
 
 /** Commands that suites may need, and the Debian package that brings each. */
 const packageOf: Readonly<Record<string, string>> = {
@@ -41,16 +45,23 @@ const sourceFolder = fileURLToPath(new URL('../../test/', import.meta.url));
 /** Debian puts servers into sbin, which the PATH of an ordinary user lacks. */
 const searchPath = [process.env['PATH'] ?? '', '/usr/sbin', '/sbin'].join(delimiter);
 const needsLine = /^\/\/ needs: (.+)$/gm;
-/** A hung test must not hold up the run; the runner applies it to single tests and to whole files. */
-const timeoutMs = process.env['FXN_TEST_FULL'] ? 1_800_000 : 120_000;
+/**
+ * A hung test must not hold up the run; the runner applies it to single tests and to whole files. Ten times what
+ * the longest file takes on two busy cores.
+ */
+const timeoutMs = process.env['FXN_TEST_FULL'] ? 1_800_000 : 600_000;
 /** Suites start nodes and chains of their own: more at once only make each other late. */
 const mostAtOnce = 8;
+/** What a suite ended with a signal may take to be gone; nothing is waited for otherwise. */
+const leftoverPatienceMs = 5_000;
+const parentCheckMs = 500;
 /** A line of the totals: `ℹ tests 12`. */
 const totalsLine = /^[ℹ#] (?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
 
 const args = process.argv.slice(2);
 const parts = args.filter((argument) => !argument.startsWith('-'));
 const suites = findSuites(parts);
+let isInterrupted = false;
 const notRun = suites.filter(({ missing }) => missing.length > 0);
 
 if (args.includes('--missing-packages')) {
@@ -128,6 +139,7 @@ function notRunReport(heading: string): string {
 
 async function runFiles(files: readonly string[]): Promise<{ exitCode: number; totals: string[] }> {
   if (files.length === 0) return { exitCode: 0, totals: [] };
+  const folder = mkdtempSync(join(tmpdir(), 'fxn-suites-'));
   const runner = spawn(
     process.execPath,
     [
@@ -137,21 +149,57 @@ async function runFiles(files: readonly string[]): Promise<{ exitCode: number; t
       '--test-reporter=spec',
       ...files.map((file) => relative(process.cwd(), file)),
     ],
-    { stdio: ['ignore', 'pipe', 'inherit'], env: runnerEnvironment() },
+    { stdio: ['ignore', 'pipe', 'inherit'], env: runnerEnvironment(folder), detached: true },
   );
   const ended = new Promise<number>((resolve, reject) => {
     runner.once('error', reject);
     // A runner that a signal ended has no code and has not succeeded.
     runner.once('close', (code) => resolve(code ?? 1));
   });
+  endOnSignal(runner, folder);
   const totals = await printAllButTotals(runner);
-  return { exitCode: await ended, totals };
+  const exitCode = await ended;
+  const leftovers = isInterrupted ? [] : await removeLeftovers(runner, folder);
+  if (leftovers.length > 0) console.log(['', 'left behind by the suites:', ...leftovers, ''].join('\n'));
+  return { exitCode: leftovers.length > 0 ? 1 : exitCode, totals };
 }
 
-function runnerEnvironment(): NodeJS.ProcessEnv {
+/** Ends the suites with this process, also when the shell between `npm` and this process died of the signal alone. */
+function endOnSignal(runner: ChildProcessByStdio<null, Readable, null>, folder: string): void {
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (isInterrupted) return;
+    isInterrupted = true;
+    console.log(`\n${signal}: ending the suites`);
+    await endDescendants(runner.pid!, folder);
+    rmSync(folder, { recursive: true, force: true });
+    process.exit(128 + systemConstants.signals[signal]);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(signal));
+  // Somebody else may start a run and leave it alone; npm and its shell never do.
+  if (process.env['npm_lifecycle_event'] === undefined) return;
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && void end('SIGHUP'), parentCheckMs).unref();
+}
+
+/** Removes what the suites should have removed themselves, and says what it was. */
+async function removeLeftovers(
+  runner: ChildProcessByStdio<null, Readable, null>,
+  folder: string,
+): Promise<string[]> {
+  await untilGone(runner.pid!, folder, leftoverPatienceMs);
+  const processes = findDescendants(runner.pid!, folder).map(
+    ({ pid, command }) => `process ${pid}: ${command}`,
+  );
+  await endDescendants(runner.pid!, folder);
+  const files = readdirSync(folder).map((name) => `in the temporary folder: ${name}`);
+  rmSync(folder, { recursive: true, force: true });
+  return [...processes, ...files].map((line) => `  ${line}`);
+}
+
+function runnerEnvironment(folder: string): NodeJS.ProcessEnv {
   // Behind our pipe the runner cannot see the terminal.
   const isColoured = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
-  const environment = { ...process.env, PATH: searchPath };
+  const environment = { ...process.env, PATH: searchPath, TMPDIR: folder };
   return isColoured ? { ...environment, FORCE_COLOR: '1' } : environment;
 }
 

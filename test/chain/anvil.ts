@@ -3,8 +3,9 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -27,10 +28,14 @@ export interface Anvil {
   close(): Promise<void>;
 }
 
-const startDeadlineMs = 20_000;
-const running = new Set<ChildProcess>();
+const startDeadlineMs = 60_000;
+/** Every process that runs, with the folder that it keeps older states of its chain in. */
+const running = new Map<ChildProcess, string>();
 process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const [child, folder] of running) {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 /** The package's binary, else `anvil` on the PATH. */
@@ -48,9 +53,12 @@ function findAnvil(): string {
 
 export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
   const { chainId = 84_532, port = 0, args = [] } = options;
+  // Of its own, because in its default place under the home folder it would stay.
+  const folder = mkdtempSync(join(tmpdir(), 'fxn-anvil-'));
   const child = spawn(
     findAnvil(),
     [
+      ...['--cache-path', folder],
       ...['--host', '127.0.0.1', '--port', String(port), '--chain-id', String(chainId)],
       // Room for lists of 10,000 entries, which no public chain would answer in one call.
       ...['--gas-limit', '100000000000', '--memory-limit', '1073741824', '--no-request-size-limit'],
@@ -59,8 +67,13 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
-  running.add(child);
-  child.once('exit', () => running.delete(child));
+  running.set(child, folder);
+  const end = (): void => {
+    running.delete(child);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  child.once('exit', end);
+  child.once('error', end);
 
   const exited = once(child, 'exit');
   exited.catch(() => undefined);

@@ -23,8 +23,11 @@ for (let i = 0; i < 20; i++) {
   });
 }
 
+/** Long enough for an endpoint that does answer, on a busy machine too. */
+const headTimeoutMs = 3_000;
+
 const open = (...urls: string[]): RpcEndpoints =>
-  createRpcEndpoints({ urls, chainId: 84_532, headTimeoutMs: 300, maxResponseBytes: 100_000 });
+  createRpcEndpoints({ urls, chainId: 84_532, headTimeoutMs, maxResponseBytes: 100_000 });
 
 const faults: readonly (readonly [RpcFault, ChainFailureKind])[] = [
   ['hang', 'timeout'],

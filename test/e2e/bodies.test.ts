@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { propertyRuns } from '../runs.js';
+import { eventually } from '../support/bypassNode.js';
 import { chunkOf, lastChunk, openRaw, type RawConnection, requestHead } from '../support/rawConnection.js';
 import {
   chatBody,
@@ -36,12 +37,9 @@ describe('request bodies', () => {
 
   const port = (): number => stand.node.port;
   const inFlight = (): Promise<number | undefined> => stand.node.metric('fxn_http_in_flight_requests');
-  const untilIdle = async (): Promise<void> => {
-    for (let attempt = 0; attempt < 200 && (await inFlight()) !== 0; attempt++) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    assert.equal(await inFlight(), 0);
-  };
+  const untilInFlight = (wanted: number): Promise<unknown> =>
+    eventually(inFlight, (count) => count === wanted);
+  const untilIdle = (): Promise<unknown> => untilInFlight(0);
   /** The head of a signed chat completion; how the body is framed is for the caller to say. */
   const signedHead = async (body: string, framing: readonly [string, string]): Promise<string> =>
     requestHead('POST', chatPath, [...Object.entries(await stand.gateway.sign(body)), framing]);
@@ -195,13 +193,8 @@ describe('request bodies', () => {
       raw.send(requestHead('POST', chatPath, [...Object.entries(signed), framing]));
       raw.send(i % 2 === 0 ? chatBody.slice(0, 5) : chunkOf(chatBody.slice(0, 5)));
     }
-    for (let attempt = 0; attempt < 200 && (await inFlight()) !== clients.length; attempt++) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    assert.equal(await inFlight(), clients.length);
-    for (const raw of clients) {
-      raw.socket.resetAndDestroy();
-    }
+    await untilInFlight(clients.length);
+    for (const raw of clients) raw.socket.resetAndDestroy();
     await untilIdle();
     const left = await stand.node.metric('endpoint_responses_total', {
       endpoint: chatPath,

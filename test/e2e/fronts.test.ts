@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { eventually, startBypassNode } from '../support/bypassNode.js';
-import type { FrontCommand } from '../support/crashingFront.js';
+import { type FrontCommand, orderFile } from '../support/frontOrders.js';
 import { type OpenAnswer, open, send } from '../support/httpClient.js';
 import {
   chunk,
@@ -59,7 +59,7 @@ describe('a thread that fails', { concurrency: true }, () => {
     });
     return {
       node,
-      tell: (front, command) => writeFileSync(join(commands, `front-${front}`), command),
+      tell: (front, command) => writeFileSync(join(commands, orderFile({ front, command })), ''),
       tellRegistry: () => writeFileSync(join(commands, 'registry'), ''),
     };
   };

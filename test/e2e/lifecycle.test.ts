@@ -47,8 +47,12 @@ describe('the life of a node', () => {
   });
   after(() => backend?.close());
 
+  /** Drains for as long as a test may need for what it looks at meanwhile, unless told. */
   const start = async (config: Record<string, unknown> = {}): Promise<TestNode> => {
-    node = await startBypassNode({ modelBackends: modelsOn(backend), config });
+    node = await startBypassNode({
+      modelBackends: modelsOn(backend),
+      config: { node: { drainTimeout: '30s' }, ...config },
+    });
     return node;
   };
   /** Opens a stream of which the first frame has come; `next` sends more of it, `finish` ends it. */
@@ -164,6 +168,7 @@ describe('the life of a node', () => {
       isOver = true;
       await Promise.all(callers);
       assert.equal(code, 0);
+      await running.close();
     }
   });
 

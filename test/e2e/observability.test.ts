@@ -96,9 +96,11 @@ describe('what operators see', () => {
     assert.equal(await node.metric('fxn_upstream_in_flight_requests'), 0);
   });
 
-  it('was shared out over more than one front', () => {
-    const threads = new Set(node.log.filter(({ msg }) => msg === 'request').map((line) => line['thread']));
-    assert.ok(threads.size > 1, [...threads].join());
+  it('was shared out over more than one front', async () => {
+    await eventually(
+      () => [...new Set(node.log.filter(({ msg }) => msg === 'request').map(({ thread }) => thread))],
+      ({ length }) => length > 1,
+    );
   });
 
   it('is valid Prometheus text with every promised name', async () => {
@@ -210,12 +212,12 @@ describe('readiness', () => {
       assert.equal((await send(`${node.adminUrl}/health`)).status, 200, 'it lives all the same');
 
       rpc.misbehave('none');
-      const second = await eventually(ready, ({ missing }) => missing.length === 1, 15_000);
+      const second = await eventually(ready, ({ missing }) => missing.length === 1);
       assert.deepEqual(second.missing, ['backends: none answers']);
       assert.equal(second.status, 503);
 
       const back = await startTestBackend((_, response) => json(response, 200, {}), backend.port);
-      const third = await eventually(ready, ({ status }) => status === 200, 15_000);
+      const third = await eventually(ready, ({ status }) => status === 200);
       assert.deepEqual(third.missing, []);
       await back.close();
     } finally {

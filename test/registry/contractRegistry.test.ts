@@ -97,7 +97,7 @@ for (const fault of ['hang', 'rate_limit', 'garbage', 'wrong_chain'] as const) {
   test(`the last good snapshot stays in use through "${fault}" and reads go on afterwards`, async () => {
     const owner = newAddress();
     await network.gateways.register(owner);
-    const registry = openRegistry({ ...behindProxy, pollIntervalMs: 100 });
+    const registry = openRegistry({ ...behindProxy, pollIntervalMs: 100, timeoutMs: 1_000 });
     await until('the registry is fresh', () => registry.view.isFresh());
     rpc.misbehave(fault);
     await until('a read failed', () => registry.failures.length > 0);

@@ -17,9 +17,15 @@ import {
 } from '#src/registry/contractRegistry.js';
 import { createRegistryCell } from '#src/registry/registrySnapshot.js';
 
+/** In order of opening: what was opened last is closed first, for a registry saves to its folder when it closes. */
+const closers: (() => unknown)[] = [];
+after(async () => {
+  for (const close of closers.reverse()) await close();
+});
+
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'fxn-registry-'));
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  closers.push(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
@@ -33,7 +39,7 @@ export interface LogLine {
 export function recordingLogger(): { log: Logger; text(): string; lines(): LogLine[] } {
   const path = join(temporaryFolder(), 'log');
   const descriptor = openSync(path, 'a');
-  after(() => closeSync(descriptor));
+  closers.push(() => closeSync(descriptor));
   const text = (): string => readFileSync(path, 'utf8');
   return {
     log: createLogger({ level: 'debug', thread: 'registry', descriptor }),
@@ -48,9 +54,13 @@ export function recordingLogger(): { log: Logger; text(): string; lines(): LogLi
 
 export const wordsOf = (address: AddressText): Int32Array => addressWords(addressBytes(address));
 
-/** Waits until `holds`; throws after 10 s with what it waited for. */
+/** Far above what a busy machine needs. */
+const patienceMs = 60_000;
+
+/** Waits until `holds`; in vain it throws with what it waited for. */
 export async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let waitedMs = 0; waitedMs < 10_000; waitedMs += 10) {
+  const deadline = Date.now() + patienceMs;
+  while (Date.now() < deadline) {
     if (holds()) return;
     await sleep(10);
   }
@@ -62,19 +72,24 @@ export interface OpenedRegistry extends ContractRegistry {
   readonly reads: () => number;
 }
 
-/** A gateway registry with short intervals; closed when the tests of the file are over. */
-export function openRegistry(
-  options: { urls: readonly string[]; router: AddressText } & Partial<ContractRegistryOptions>,
-): OpenedRegistry {
-  const { urls, ...overrides } = options;
+export interface OpenRegistryOptions extends Partial<ContractRegistryOptions> {
+  readonly urls: readonly string[];
+  readonly router: AddressText;
+  /** For an endpoint that hangs; generous unless told, because a busy machine hangs too. */
+  readonly timeoutMs?: number;
+}
+
+/** A gateway registry that reads when it is told to; closed when the tests of the file are over. */
+export function openRegistry(options: OpenRegistryOptions): OpenedRegistry {
+  const { urls, timeoutMs = patienceMs, ...overrides } = options;
   const failures: string[] = [];
   let reads = 0;
   const { clock = systemClock } = overrides;
   const endpoints = createRpcEndpoints({
     urls,
     chainId: 84_532,
-    callTimeoutMs: 1_000,
-    headTimeoutMs: 300,
+    callTimeoutMs: timeoutMs,
+    headTimeoutMs: timeoutMs,
     clock,
   });
   const registry = startContractRegistry({
@@ -93,6 +108,6 @@ export function openRegistry(
     },
     ...overrides,
   });
-  after(() => registry.close());
+  closers.push(() => registry.close());
   return { ...registry, failures, reads: () => reads };
 }

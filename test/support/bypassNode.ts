@@ -27,7 +27,7 @@ export function startBypassNode(options: BypassNodeOptions): Promise<TestNode> {
 export async function eventually<Reading>(
   read: () => Reading | Promise<Reading>,
   isWished: (reading: Reading) => boolean,
-  timeoutMs = 5_000,
+  timeoutMs = 60_000,
 ): Promise<Reading> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {

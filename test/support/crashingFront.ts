@@ -1,22 +1,10 @@
 /**
- * Entry of a front that fails on command: the real one, and a timer that obeys what the test writes into the
- * file `front-<index>` of the folder `FXN_TEST_COMMANDS`. Runs in a front thread.
+ * Entry of a front that fails on command: the real one, and an ear for what `crashingMain.ts` passes on. A front
+ * that is told nothing is as idle as a real one. Runs in a front thread.
  */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { parentPort, workerData } from 'node:worker_threads';
+import { BroadcastChannel, parentPort, workerData } from 'node:worker_threads';
 import { type FrontData, startFront } from '#src/front.js';
-
-export type FrontCommand =
-  | 'throw'
-  | 'reject'
-  /** Never returns to the event loop. */
-  | 'spin'
-  /** Allocates until V8 gives up. */
-  | 'exhaust';
-
-const data = workerData as FrontData;
-const file = join(process.env['FXN_TEST_COMMANDS']!, `front-${data.index}`);
+import { type FrontCommand, type FrontOrder, orderChannel } from './frontOrders.js';
 
 function obey(command: FrontCommand): void {
   switch (command) {
@@ -34,11 +22,12 @@ function obey(command: FrontCommand): void {
   }
 }
 
-setInterval(() => {
-  if (!existsSync(file)) return;
-  const command = readFileSync(file, 'utf8') as FrontCommand;
-  rmSync(file);
-  obey(command);
-}, 20).unref();
-
+const data = workerData as FrontData;
+const orders = new BroadcastChannel(orderChannel);
+orders.unref();
+orders.onmessage = (event) => {
+  const { front, command } = (event as { data: FrontOrder }).data;
+  // Outside the channel's callback, which has its own way with what is thrown.
+  if (front === data.index) setImmediate(obey, command);
+};
 await startFront(data, parentPort!);

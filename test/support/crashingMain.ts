@@ -1,10 +1,20 @@
-/** The node with fronts that fail on command: `start` as operators run it, but for the entry of its fronts. */
+/**
+ * The node with fronts that fail on command: `start` as operators run it, but for the entry of its fronts. Main
+ * looks for orders in the folder `FXN_TEST_COMMANDS`: the fronts themselves must have nothing to do when main
+ * ends the process.
+ */
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { BroadcastChannel } from 'node:worker_threads';
 import { loadConfig } from '#src/config/loadConfig.js';
 import { createNodeKey, generatePrivateKey } from '#src/keys/nodeKey.js';
 import { createLogger } from '#src/logger/logger.js';
 import { startNode } from '#src/node.js';
 import { endProcess } from '#src/threads/endProcess.js';
+import { orderChannel, readOrder } from './frontOrders.js';
+
+const lookMs = 20;
 
 const { values } = parseArgs({ options: { home: { type: 'string' } } });
 const source = { home: values.home!, env: process.env };
@@ -16,4 +26,20 @@ const node = await startNode({
   abort: endProcess,
   frontEntry: new URL(import.meta.resolve('#test/support/crashingFront.js')),
 });
-process.on('SIGTERM', () => void node.close().then(() => process.exit(0)));
+
+const folder = process.env['FXN_TEST_COMMANDS']!;
+const orders = new BroadcastChannel(orderChannel);
+const looking = setInterval(() => {
+  for (const file of readdirSync(folder)) {
+    const order = readOrder(file);
+    if (order === undefined) continue;
+    rmSync(join(folder, file));
+    orders.postMessage(order);
+  }
+}, lookMs);
+
+process.on('SIGTERM', () => {
+  clearInterval(looking);
+  orders.close();
+  void node.close().then(() => process.exit(0));
+});

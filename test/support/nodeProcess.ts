@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { schedulerKey } from '../keys/publicTestKeys.js';
+import { endWithTests } from './endWithTests.js';
 
 export interface NodeProcess {
   readonly child: ChildProcess;
@@ -55,7 +56,9 @@ export function runNode(
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });
+  endWithTests(child);
   let text = '';
+  let isOver = false;
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (data: Buffer) => {
       text += data.toString();
@@ -64,6 +67,7 @@ export function runNode(
   }
   const ended = new Promise<number | null>((resolve) => {
     child.once('close', (code) => {
+      isOver = true;
       resolve(code);
       child.emit('output');
     });
@@ -78,8 +82,7 @@ export function runNode(
     ended,
     async says(wanted) {
       while (!text.includes(wanted)) {
-        if (child.exitCode !== null)
-          throw new Error(`ended with ${child.exitCode} and never said it:\n${text}`);
+        if (isOver) throw new Error(`ended with ${child.exitCode} and never said it:\n${text}`);
         await new Promise((resolve) => child.once('output', resolve));
       }
     },

@@ -86,21 +86,6 @@ export function json(response: ServerResponse, status: number, value: unknown, h
   response.end(body);
 }
 
-/** Sends frames with a pause after each, then ends. */
-export async function streamFrames(
-  response: ServerResponse,
-  frames: readonly (string | Buffer)[],
-  pauseMs = 0,
-): Promise<void> {
-  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
-  for (const frame of frames) {
-    if (response.destroyed) return;
-    response.write(frame);
-    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
-  }
-  response.end();
-}
-
 /** One chat completion chunk as a frame. */
 export const chatFrame = (model: string, content: string): string =>
   `data: ${JSON.stringify({

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { schedulerKey } from '../keys/publicTestKeys.js';
+import { endWithTests } from './endWithTests.js';
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string; readonly level?: string };
 
@@ -45,12 +46,15 @@ export interface TestNode {
   signal(signal: NodeJS.Signals): void;
   /** Sum of the samples of a metric whose labels include the given ones; `undefined` when there is none. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number | undefined>;
+  /** The exit code, `null` after a signal; the log is complete then. */
   readonly exited: Promise<number | null>;
   /** Stops the node in good order and removes its home. */
   close(): Promise<number | null>;
 }
 
 const mainEntry = fileURLToPath(import.meta.resolve('#dist/main.js'));
+/** How long anything may take before a test gives up: far above what a busy machine needs. */
+const patienceMs = 60_000;
 
 export async function startTestNode(options: TestNodeOptions): Promise<TestNode> {
   const home = options.home ?? mkdtempSync(join(tmpdir(), 'fxn-node-'));
@@ -68,10 +72,12 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
   });
+  endWithTests(child);
   const output = readLog(child);
-  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  // Not "exit": the last lines of the log may still be on their way then.
+  const exited = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
 
-  const waitForLog: TestNode['waitForLog'] = async (test, timeoutMs = 15_000) => {
+  const waitForLog: TestNode['waitForLog'] = async (test, timeoutMs = patienceMs) => {
     const line = await Promise.race([
       output.waitFor(test, timeoutMs),
       exited.then((code) => {
@@ -80,8 +86,9 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     ]);
     return line;
   };
-  const listening = await waitForLog((line) => line.msg === 'listening').catch((thrown: unknown) => {
+  const listening = await waitForLog((line) => line.msg === 'listening').catch(async (thrown: unknown) => {
     child.kill('SIGKILL');
+    await exited;
     if (options.home === undefined) rmSync(home, { recursive: true, force: true });
     throw thrown;
   });
@@ -98,7 +105,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     pid: child.pid!,
     log: output.lines,
     waitForLog,
-    async waitForReady(timeoutMs = 15_000) {
+    async waitForReady(timeoutMs = patienceMs) {
       const deadline = Date.now() + timeoutMs;
       for (;;) {
         const response = await fetch(`http://127.0.0.1:${adminPort}/ready`);
@@ -131,7 +138,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     exited,
     async close() {
       child.kill('SIGTERM');
-      const killer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+      const killer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
       const code = await exited;
       clearTimeout(killer);
       if (options.home === undefined) rmSync(home, { recursive: true, force: true });

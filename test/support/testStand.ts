@@ -56,22 +56,25 @@ export async function startTestStand(options: TestStandOptions = {}): Promise<Te
     await backend.close();
     await network.close();
   };
+  let node: TestNode | undefined;
   try {
-    const node = await startTestNode(nodeOptions);
-    if (options.rpcUrls === undefined) await node.waitForReady();
+    const started = await startTestNode(nodeOptions);
+    node = started;
+    if (options.rpcUrls === undefined) await started.waitForReady();
     return {
       network,
       backend,
-      node,
+      node: started,
       gateway,
       scheduler: createScheduler(),
       nodeOptions,
       async close() {
-        await node.close();
+        await started.close();
         await closeRest();
       },
     };
   } catch (thrown) {
+    await node?.close();
     await closeRest();
     throw thrown;
   }
@@ -138,7 +141,7 @@ export async function sendSigned(
 export async function untilStatus(
   status: number,
   attempt: () => Promise<Answer>,
-  timeoutMs = 10_000,
+  timeoutMs = 60_000,
 ): Promise<Answer> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {

@@ -19,7 +19,7 @@ describe('connections to a backend', () => {
   );
 
   const openAll = (more: Partial<Parameters<typeof createConnections>[0]> = {}): Connections =>
-    createConnections({ origin: backend.url, maxIdle: 10, idleMs: 200, connectTimeoutMs: 1_000, ...more });
+    createConnections({ origin: backend.url, maxIdle: 10, idleMs: 200, connectTimeoutMs: 60_000, ...more });
   const ask = async (client: Client): Promise<void> => {
     const { body } = await client.request({ path: '/', method: 'POST', body: '{}' });
     await body.dump();
@@ -39,7 +39,7 @@ describe('connections to a backend', () => {
   });
 
   it('keep no more idle ones than the bound', async () => {
-    const connections = openAll({ maxIdle: 2, idleMs: 5_000 });
+    const connections = openAll({ maxIdle: 2, idleMs: 600_000 });
     const clients = Array.from({ length: 5 }, () => connections.acquire());
     await Promise.all(clients.map(ask));
     for (const client of clients) connections.release(client);
@@ -63,7 +63,7 @@ describe('connections to a backend', () => {
   });
 
   it('forget an idle one that the backend closed', async () => {
-    const connections = openAll({ idleMs: 5_000 });
+    const connections = openAll({ idleMs: 600_000 });
     const client = connections.acquire();
     await ask(client);
     connections.release(client);
@@ -79,7 +79,7 @@ describe('connections to a backend', () => {
   });
 
   it('destroy what is discarded, and open nothing in its place', async () => {
-    const connections = openAll({ idleMs: 5_000 });
+    const connections = openAll({ idleMs: 600_000 });
     for (let index = 0; index < 5; index++) {
       const client = connections.acquire();
       await ask(client);
@@ -92,7 +92,7 @@ describe('connections to a backend', () => {
   });
 
   it('close all idle ones, and those that come back later', async () => {
-    const connections = openAll({ idleMs: 5_000 });
+    const connections = openAll({ idleMs: 600_000 });
     const [idle, busy] = [connections.acquire(), connections.acquire()];
     await Promise.all([ask(idle), ask(busy)]);
     connections.release(idle);
