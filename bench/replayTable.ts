@@ -8,7 +8,7 @@
 import { once } from 'node:events';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import { LRUCache } from 'lru-cache';
-import { type ClaimResult, createReplayTable, ReplayTable } from '#src/shm/replayTable.js';
+import { createReplayTable, ReplayTable, type TableClaimResult } from '#src/shm/replayTable.js';
 
 interface ThreadData {
   readonly table: SharedArrayBuffer;
@@ -22,7 +22,7 @@ interface ThreadData {
 }
 
 /** A claim of the i-th pair with its nonce, which is made before the clock runs. */
-type Claim = (i: number, nonce: string) => ClaimResult;
+type Claim = (i: number, nonce: string) => TableClaimResult;
 
 const isSmoke = process.argv.includes('--smoke');
 const capacity = isSmoke ? 20_000 : 2_000_000;
@@ -130,7 +130,7 @@ function fill(claim: Claim, from: number, to: number): void {
   }
 }
 
-function nsPerClaim(claim: Claim, from: number, expected: ClaimResult): number {
+function nsPerClaim(claim: Claim, from: number, expected: TableClaimResult): number {
   const each: number[] = [];
   for (let batch = 0; batch < batches; batch++) {
     const first = from + batch * batchClaims;

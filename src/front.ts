@@ -6,6 +6,7 @@
 
 import { type AuthenticationOptions, authenticate, bypassAuthentication } from './auth/authenticate.js';
 import { anyAuthority, type CallerAuthority } from './auth/authority.js';
+import { inMemoryNonces } from './auth/nonceStore.js';
 import { createPoolRecovery, loadNativeRecovery, type SignedDigest } from './auth/signerRecovery.js';
 import { answerChallenge } from './challenge/challenge.js';
 import type { Config } from './config/config.js';
@@ -166,7 +167,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
       maxSkewS: Math.floor(config.auth.maxSkew / 1_000),
       replayMarkS: data.replayMarkS,
     },
-    replayTable: new ReplayTable(memory.replayTable),
+    nonces: inMemoryNonces(new ReplayTable(memory.replayTable)),
     recovery:
       'unavailable' in native
         ? createPoolRecovery((signed) => main.call('recoverSigner', signed, poolCallTimeoutMs))

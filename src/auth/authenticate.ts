@@ -9,11 +9,12 @@ import type { Handler, Layer } from '../http/route.js';
 import { addressBytes } from '../lib/address.js';
 import { addressWords } from '../lib/addressWords.js';
 import { type Clock, nowSeconds } from '../lib/clock.js';
-import type { ClaimResult, ReplayTable } from '../shm/replayTable.js';
+import type { ClaimResult } from '../lib/nonceClaim.js';
 import type { CallerAuthority } from './authority.js';
 import { type ClockWindow, timestampRefusal } from './clockWindow.js';
 import { legacyMessage, personalDigest } from './digest.js';
 import { type LegacyHeaders, parseLegacyHeaders } from './legacyHeaders.js';
+import type { NonceStore } from './nonceStore.js';
 import type { SignerRecovery } from './signerRecovery.js';
 
 export type AuthOutcome = 'accepted' | 'bypassed' | 'error' | ErrorCodeName;
@@ -21,7 +22,7 @@ export type AuthOutcome = 'accepted' | 'bypassed' | 'error' | ErrorCodeName;
 export interface AuthenticationOptions {
   readonly clock: Clock;
   readonly window: ClockWindow;
-  readonly replayTable: ReplayTable;
+  readonly nonces: NonceStore;
   readonly recovery: SignerRecovery;
   /** Makes sure that a second ahead of the clock is on disk; see `replayMark.ts`. */
   readonly recordMark: (second: number) => Promise<void>;
@@ -32,7 +33,7 @@ export interface AuthenticationOptions {
 
 /** Lets through only requests that a caller known to `authority` signed, each once. */
 export function authenticate(options: AuthenticationOptions, authority: CallerAuthority): Layer {
-  const { clock, window, replayTable, recovery, count } = options;
+  const { clock, window, nonces, recovery, count } = options;
 
   const refuse = (x: Exchange, error: NodeError): void => {
     count(error.code);
@@ -43,26 +44,29 @@ export function authenticate(options: AuthenticationOptions, authority: CallerAu
     const nowS = nowSeconds(clock);
     // The request would be refused as too old from this second on, so the entry is not needed longer.
     const expiresAtS = signed.timestampS + window.maxAgeS + 1;
-    const claim = replayTable.claim({ caller, nonce: signed.nonce, expiresAtS, nowS });
-    if (claim !== 'claimed') {
-      refuse(x, new NodeError(claimRefusals[claim]));
-      return;
-    }
     const serve = (): void => {
       count('accepted');
       x.caller = signed.address;
       next(x);
     };
-    if (signed.timestampS <= nowS || signed.timestampS <= options.recordedMarkS()) {
-      serve();
-      return;
-    }
-    options.recordMark(signed.timestampS).then(
-      () => x.attempt(serve),
-      (cause: unknown) => {
-        const message = 'The replay mark cannot be recorded.';
-        refuse(x, new NodeError('replay_table_full', { message, cause }));
-      },
+    const serveOnceMarked = (): void => {
+      if (signed.timestampS <= nowS || signed.timestampS <= options.recordedMarkS()) {
+        serve();
+        return;
+      }
+      options.recordMark(signed.timestampS).then(
+        () => x.attempt(serve),
+        (cause: unknown) => {
+          const message = 'The replay mark cannot be recorded.';
+          refuse(x, new NodeError('replay_table_full', { message, cause }));
+        },
+      );
+    };
+    nonces.claim({ caller, nonce: signed.nonce, expiresAtS, nowS }, (claim) =>
+      x.attempt(() => {
+        if (claim === 'claimed') serveOnceMarked();
+        else refuse(x, new NodeError(claimRefusals[claim]));
+      }),
     );
   };
 
@@ -109,6 +113,7 @@ const claimRefusals = {
   replayed: 'auth_replayed',
   full: 'replay_table_full',
   expired: 'auth_expired',
+  unavailable: 'replay_store_unavailable',
 } as const satisfies Record<Exclude<ClaimResult, 'claimed'>, ErrorCodeName>;
 
 function standingRefusal(authority: CallerAuthority, caller: Int32Array): NodeError | undefined {

@@ -5,6 +5,7 @@
  */
 import type { HttpResponse } from 'uWebSockets.js';
 import { NodeError, toNodeError } from '../errors/nodeError.js';
+import type { InferenceRecord } from '../lib/inferenceRecord.js';
 import { requestIdFrom } from '../lib/requestId.js';
 import type { Phase } from '../logger/logger.js';
 import type { BodyBudget } from './bodyBudget.js';
@@ -53,6 +54,10 @@ export class Exchange {
   receivedBytes = 0;
   /** A successful event stream, whose first byte is a first token. */
   isTokenStream = false;
+  /** Set once it is known which model is asked for. */
+  inference: InferenceRecord | undefined;
+  /** Goes to the backend in place of the caller's `traceparent` when it is set. */
+  traceparent: string | undefined;
   /** Body bytes handed to the socket. */
   sentBytes = 0;
 
@@ -64,6 +69,7 @@ export class Exchange {
   #end: ExchangeEnd | undefined;
   /** `undefined` while nothing is sent; the announced length, or `null` for a chunked body. */
   #bodyLength: number | null | undefined;
+  #ownHeaders: [name: string, value: string][] | undefined;
   #onDrain: (() => void) | undefined;
   /** What `tryEnd` did not take, and where in the body it begins. Only with an announced length. */
   #pending: Buffer | undefined;
@@ -150,6 +156,15 @@ export class Exchange {
     this.body = emptyBody;
     this.#bodyBudget.release(this.#reservedBytes);
     this.#reservedBytes = 0;
+  }
+
+  /**
+   * Adds a header to the answer, whatever it will be; one of the same name that a backend sends gives way. Without
+   * effect once the answer has begun.
+   */
+  setHeader(name: string, value: string): void {
+    this.#ownHeaders = (this.#ownHeaders ?? []).filter(([own]) => own !== name);
+    this.#ownHeaders.push([name, value]);
   }
 
   /** Sends a whole answer. */
@@ -314,7 +329,11 @@ export class Exchange {
 
   #writeHead(status: number, headers: HeaderList): void {
     this.#response.writeStatus(statusLine(status));
-    for (const [name, value] of headers) this.#response.writeHeader(name, value);
+    const own = this.#ownHeaders;
+    for (const [name, value] of headers) {
+      if (own?.some(([ownName]) => ownName === name) !== true) this.#response.writeHeader(name, value);
+    }
+    if (own !== undefined) for (const [name, value] of own) this.#response.writeHeader(name, value);
     this.#response.writeHeader('x-request-id', this.id);
     this.#response.writeHeader('keep-alive', keepAlive);
   }

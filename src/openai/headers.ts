@@ -34,12 +34,14 @@ export function upstreamHeaders(
   received: ReadonlyMap<string, string>,
   fixed: Readonly<Record<string, string>>,
   requestId: string,
+  traceparent?: string,
 ): Record<string, string> {
   const headers: Record<string, string> = { 'x-request-id': requestId };
   for (const name of up) {
     const value = received.get(name);
     if (value !== undefined && sendable.test(value)) headers[name] = value;
   }
+  if (traceparent !== undefined) headers['traceparent'] = traceparent;
   return Object.assign(headers, fixed);
 }
 

@@ -94,6 +94,14 @@ export function createInference(options: InferenceOptions): Inference {
     }
     const model = models().resolve(named.requested);
     const backend = selectBackend(model, inFlight, health);
+    x.inference = {
+      model: model.name,
+      backend: backend.label,
+      provider: backend.backendProvider,
+      attempts: 1,
+      queuedMs: 0,
+      usage: undefined,
+    };
     const { connections, headers, basePath } = endpointOf(backend);
     // A flat configuration without an alias has one backend for all names: nothing is renamed then.
     const upstreamName = backend.model ?? named.requested;
@@ -123,7 +131,7 @@ export function createInference(options: InferenceOptions): Inference {
       request: {
         method: x.head.method,
         path: `${basePath}${target}`,
-        headers: upstreamHeaders(x.head.headers, headers, x.id),
+        headers: upstreamHeaders(x.head.headers, headers, x.id, x.traceparent),
         body: x.head.hasBody ? body : null,
       },
     });

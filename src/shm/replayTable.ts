@@ -16,26 +16,16 @@
  * compare-and-exchange on its expiry word decides.
  */
 import { hash, randomBytes } from 'node:crypto';
+import type { ClaimResult, NonceClaim } from '../lib/nonceClaim.js';
 
-/** `expired`: entries of that age are free already, so nobody can say whether the pair was used. */
-export type ClaimResult = 'claimed' | 'replayed' | 'full' | 'expired';
+/** Memory that is shared can always be asked. */
+export type TableClaimResult = Exclude<ClaimResult, 'unavailable'>;
 
 export interface ReplayTableOptions {
   /** Live entries at most. One caller holds at most half. */
   readonly capacity: number;
   /** Longest life of an entry in seconds. */
   readonly maxLifetimeS: number;
-}
-
-export interface ReplayClaim {
-  /** The caller's address as five words. */
-  readonly caller: Int32Array;
-  /** 1–512 bytes of ASCII. */
-  readonly nonce: string;
-  /** Unix second from which on the entry is free. */
-  readonly expiresAtS: number;
-  /** Unix second now. */
-  readonly nowS: number;
 }
 
 const slotsPerBucket = 8;
@@ -145,7 +135,7 @@ export class ReplayTable {
   }
 
   /** Claims a pair once over all threads. Call only for a request whose signature was verified. */
-  claim({ caller, nonce, expiresAtS, nowS: clockS }: ReplayClaim): ClaimResult {
+  claim({ caller, nonce, expiresAtS, nowS: clockS }: NonceClaim): TableClaimResult {
     const { locks, words } = this.#layout;
     // A clock that is set back would make requests valid again whose entries it has freed before.
     raiseTo(words, header.latestS, clockS);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
-import { type ClaimResult, createReplayTable, ReplayTable } from '#src/shm/replayTable.js';
+import { createReplayTable, ReplayTable, type TableClaimResult } from '#src/shm/replayTable.js';
 import { repeatableRandom } from '#test/json/repeatableRandom.js';
 import { propertyRuns } from '#test/runs.js';
 import { type ClaimThreadData, resultCodes } from './claimThread.js';
@@ -18,7 +18,7 @@ function claim(
   caller: number,
   nonce: string,
   { nowS, lifeS }: { nowS: number; lifeS: number },
-): ClaimResult {
+): TableClaimResult {
   return table.claim({ caller: callerNamed(caller), nonce, nowS, expiresAtS: nowS + lifeS });
 }
 
@@ -53,7 +53,7 @@ class Model {
     this.#capacity = capacity;
   }
 
-  claim(caller: number, nonce: string, expiresAtS: number, nowS: number): ClaimResult {
+  claim(caller: number, nonce: string, expiresAtS: number, nowS: number): TableClaimResult {
     this.#expire(nowS);
     const key = `${caller} ${nonce}`;
     if (this.#entries.has(key)) return 'replayed';
