@@ -32,9 +32,11 @@ import { openRegistryView, type RegistryView } from './registry/registryView.js'
 import { createSchedulerRegistry } from './registry/schedulerRegistry.js';
 import { namedByActive } from './shm/addressIndex.js';
 import { BackendHealth } from './shm/backendHealth.js';
+import { Breakers } from './shm/breakers.js';
 import { FrontVitals } from './shm/frontVitals.js';
 import { InFlightTable, requestColumn } from './shm/inFlightTable.js';
 import { ReplayTable } from './shm/replayTable.js';
+import { WaitingLines } from './shm/waitingLines.js';
 import { type CallPort, connectThread } from './threads/threadCalls.js';
 
 /** Memory that the threads share. */
@@ -45,6 +47,8 @@ export interface SharedMemory {
   readonly inFlight: SharedArrayBuffer;
   readonly vitals: SharedArrayBuffer;
   readonly health: SharedArrayBuffer;
+  readonly breakers: SharedArrayBuffer;
+  readonly waitingLines: SharedArrayBuffer;
 }
 
 /** `workerData` of a front. */
@@ -119,8 +123,17 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
   const inference = createInference({
     front: index,
     models: () => served,
-    inFlight,
-    health: new BackendHealth(memory.health),
+    states: {
+      inFlight,
+      health: new BackendHealth(memory.health),
+      breakers: new Breakers(memory.breakers, {
+        failures: config.proxy.breaker.failures,
+        openForMs: config.proxy.breaker.openFor,
+      }),
+    },
+    lines: new WaitingLines(memory.waitingLines),
+    queue: { maxWaiting: config.proxy.queue.maxWaiting, maxWaitMs: config.proxy.queue.maxWait },
+    retryBudgetPercent: config.proxy.retryBudgetPercent,
     timeouts: {
       connectMs: config.proxy.connectTimeout,
       firstByteMs: config.proxy.firstByteTimeout,
@@ -130,9 +143,13 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
     // As the Go node reads it: 0 is no limit.
     maxIdleConnections: config.proxy.maxIdleConns || Number.POSITIVE_INFINITY,
     idleConnectionMs: config.proxy.idleConnTimeout,
+    countAdmission: metrics.countAdmission,
     countError: metrics.countUpstreamError,
-    report: (x, backend, err) =>
-      log.warn({ id: x.id, phase: x.phase, endpoint: x.endpoint, backend, err }, 'backend failed'),
+    countRetry: metrics.countRetry,
+    report: (x, backend, err, isRetried) =>
+      log.warn({ id: x.id, phase: x.phase, endpoint: x.endpoint, backend, isRetried, err }, 'backend failed'),
+    reportOpened: (backend) =>
+      log.warn({ backend, openForMs: config.proxy.breaker.openFor }, 'backend gets no requests for a while'),
   });
 
   const methods: FrontMethods = {

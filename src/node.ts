@@ -28,10 +28,11 @@ import {
 } from './metrics/threadMetrics.js';
 import { ThreadNumbers } from './metrics/threadNumbers.js';
 import { watchBackends } from './openai/backendWatch.js';
-import { createBackendSlots, type RoutedModels } from './openai/routedModels.js';
+import { createRouting, type RoutedModels } from './openai/routedModels.js';
 import { createRegistryCell } from './registry/registrySnapshot.js';
 import type { RegistryThreadData, RegistryThreadMethods } from './registry/registryThread.js';
 import { BackendHealth, createBackendHealth } from './shm/backendHealth.js';
+import { Breakers, createBreakers } from './shm/breakers.js';
 import { createFrontVitals, FrontVitals } from './shm/frontVitals.js';
 import {
   backendColumn,
@@ -41,6 +42,7 @@ import {
   requestColumn,
 } from './shm/inFlightTable.js';
 import { createReplayTable, ReplayTable } from './shm/replayTable.js';
+import { createWaitingLines, maxLanes, WaitingLines } from './shm/waitingLines.js';
 import { lockHome } from './storage/homeLock.js';
 import {
   type SupervisedThread,
@@ -124,8 +126,20 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     }
     const recordReplayMark = createReplayMarkWriter(paths.replayMarkFile, vitals);
 
-    const slots = createBackendSlots(maxBackendSlots, (slot) => inFlight.total(backendColumn(slot)) === 0);
-    let models = slots.assign(options.loaded.modelBackends);
+    const lines = new WaitingLines(memory.waitingLines);
+    const breakers = new Breakers(memory.breakers, {
+      failures: config.proxy.breaker.failures,
+      openForMs: config.proxy.breaker.openFor,
+    });
+    const routing = createRouting({
+      slots: maxBackendSlots,
+      lanes: maxLanes,
+      isSlotIdle: (slot) => inFlight.total(backendColumn(slot)) === 0,
+      isLaneIdle: (lane) => lines.length(lane) === 0,
+      // What the one before it in this slot was accused of is not its fault.
+      onNewSlot: (slot) => breakers.close(slot),
+    });
+    let models = routing.assign(options.loaded.modelBackends);
     let logLevel = config.logger.verbosity;
     const backendWatch = watchBackends({
       intervalMs: config.proxy.healthInterval,
@@ -152,7 +166,9 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
             label: backend.label,
             inFlight: inFlight.total(backendColumn(backend.slot)),
             isUp: backendWatch.isUp(backend),
+            breaker: breakers.state(backend.slot),
           })),
+        queued: () => models.models.map(({ name, lane }) => ({ model: name, waiting: lines.length(lane) })),
         replayEntries: () => replayTable.count(nowSeconds(clock)),
         replayCapacity: config.nonceCache.capacity,
       },
@@ -240,7 +256,10 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
         methods: frontMethods(index),
         onFailure(failure) {
           serving.delete(index);
+          // In this order: a place may be granted to one of its requests until they are out of the lines.
+          lines.clearFront(index);
           inFlight.clearFront(index);
+          breakers.clearFront(index);
           threadNumbers.end(`front-${index}`);
           onFailure('front', failure);
           // Only the first start is waited for; there a front that fails ends the start.
@@ -325,7 +344,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
         let routed: RoutedModels;
         try {
           fresh = loadConfig(options.source);
-          routed = slots.assign(fresh.modelBackends);
+          routed = routing.assign(fresh.modelBackends);
         } catch (err) {
           metrics.countReload('refused');
           log.error({ err }, 'reload refused: the old configuration stays');
@@ -392,8 +411,13 @@ function createMemory(config: Config, fronts: number): SharedMemory {
     inFlight: createInFlightTable(fronts),
     vitals: createFrontVitals(fronts),
     health: createBackendHealth(),
+    breakers: createBreakers(),
+    waitingLines: createWaitingLines({ fronts, capacity: waitingCapacity(config.proxy.queue.maxWaiting) }),
   };
 }
+
+/** Lines are bounded per model; this bounds them all together. Memory that nobody waits in is never touched. */
+const waitingCapacity = (maxWaiting: number): number => Math.min(1_048_576, 64 * maxWaiting);
 
 const backendsOf = ({ models }: RoutedModels) => models.flatMap((model) => model.backends);
 

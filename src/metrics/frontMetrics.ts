@@ -12,6 +12,10 @@ export interface FrontMetrics {
   observeFirstToken(endpoint: string, seconds: number): void;
   countAuth(outcome: string): void;
   countUpstreamError(backend: string, kind: string): void;
+  /** How a request came to a place at a backend of its model, or did not. */
+  countAdmission(model: string, outcome: string, waitedMs: number): void;
+  /** A request that was forwarded to another backend after this one failed. */
+  countRetry(backend: string): void;
   countHandlerFault(): void;
 }
 
@@ -65,6 +69,31 @@ export function createFrontMetrics(registry: MetricsRegistry, delay: EventLoopDe
       registers: [],
     }),
   );
+  const admissions = registry.add(
+    new Counter({
+      name: 'fxn_admission_requests_total',
+      help: 'Requests for a model by how they came to a backend: at_once, waited, or why they did not.',
+      labelNames: ['model', 'outcome'],
+      registers: [],
+    }),
+  );
+  const waits = registry.add(
+    new Histogram({
+      name: 'fxn_admission_wait_seconds',
+      help: 'How long requests waited in line for a backend of their model.',
+      labelNames: ['model'],
+      buckets: durationBucketsS,
+      registers: [],
+    }),
+  );
+  const retries = registry.add(
+    new Counter({
+      name: 'fxn_upstream_retries_total',
+      help: 'Requests that went to another backend after this one had failed.',
+      labelNames: ['backend'],
+      registers: [],
+    }),
+  );
   const faults = registry.add(
     new Counter({
       name: 'fxn_handler_faults_total',
@@ -86,6 +115,8 @@ export function createFrontMetrics(registry: MetricsRegistry, delay: EventLoopDe
   };
   const durationOf = remembered((endpoint) => durations.labels(endpoint));
   const firstTokenOf = remembered((endpoint) => firstTokens.labels(endpoint));
+  const admissionOf = remembered((model) => remembered((outcome) => admissions.labels(model, outcome)));
+  const waitOf = remembered((model) => waits.labels(model));
   const authOf = remembered((outcome) => auth.labels(outcome));
 
   return {
@@ -96,6 +127,11 @@ export function createFrontMetrics(registry: MetricsRegistry, delay: EventLoopDe
     observeFirstToken: (endpoint, seconds) => firstTokenOf(endpoint).observe(seconds),
     countAuth: (outcome) => authOf(outcome).inc(),
     countUpstreamError: (backend, kind) => upstreamErrors.labels(backend, kind).inc(),
+    countAdmission(model, outcome, waitedMs) {
+      admissionOf(model)(outcome).inc();
+      if (waitedMs > 0) waitOf(model).observe(waitedMs / 1_000);
+    },
+    countRetry: (backend) => retries.labels(backend).inc(),
     countHandlerFault: () => faults.inc(),
   };
 }

@@ -13,7 +13,10 @@ export interface NodeMetricSources {
     readonly label: string;
     readonly inFlight: number;
     readonly isUp: boolean | undefined;
+    readonly breaker: 'closed' | 'open' | 'half_open';
   }[];
+  /** Requests that wait for a free backend. */
+  queued(): readonly { readonly model: string; readonly waiting: number }[];
   replayEntries(): number;
   readonly replayCapacity: number;
 }
@@ -22,6 +25,8 @@ export interface NodeMetrics {
   countRestart(thread: 'front' | 'registry'): void;
   countReload(outcome: 'applied' | 'refused'): void;
 }
+
+const breakerLevels = { closed: 0, half_open: 1, open: 2 } as const;
 
 export function createNodeMetrics(
   registry: MetricsRegistry,
@@ -76,6 +81,34 @@ export function createNodeMetrics(
           // Not checked yet is not the same as down.
           if (isUp !== undefined) this.set({ backend: label }, isUp ? 1 : 0);
         }
+      },
+    }),
+  );
+  registry.add(
+    new Gauge({
+      name: 'fxn_upstream_breaker_state',
+      help: 'Whether the breaker of a backend is closed (0), half open (1) or open (2).',
+      labelNames: ['backend'],
+      registers: [],
+      collect() {
+        this.reset();
+        const states = new Map<string, number>();
+        for (const { label, breaker } of sources.backends()) {
+          states.set(label, Math.max(states.get(label) ?? 0, breakerLevels[breaker]));
+        }
+        for (const [backend, level] of states) this.set({ backend }, level);
+      },
+    }),
+  );
+  registry.add(
+    new Gauge({
+      name: 'fxn_upstream_queued_requests',
+      help: 'Requests that wait for a free backend of a model.',
+      labelNames: ['model'],
+      registers: [],
+      collect() {
+        this.reset();
+        for (const { model, waiting } of sources.queued()) this.set({ model }, waiting);
       },
     }),
   );

@@ -1,33 +1,33 @@
 /**
- * The OpenAI routes that a backend answers: resolves the model, selects a backend, forwards and streams back.
- * Runs on the fronts.
+ * The OpenAI routes that a backend answers: resolves the model, gets a place at a backend, forwards and streams
+ * back. Runs on the fronts.
  */
 import { NodeError } from '../errors/nodeError.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Handler } from '../http/route.js';
-import type { BackendHealth } from '../shm/backendHealth.js';
-import { backendColumn, type InFlightTable } from '../shm/inFlightTable.js';
-import { type Connections, createConnections } from '../upstream/connections.js';
-import { forward, type UpstreamCall, type UpstreamTimeouts } from '../upstream/forward.js';
-import { backendHeaders, upstreamHeaders } from './headers.js';
+import type { WaitingLines } from '../shm/waitingLines.js';
+import type { UpstreamTimeouts } from '../upstream/forward.js';
+import { type AdmissionOutcome, createAdmission } from './admission.js';
+import { createBackendEndpoints } from './backendEndpoints.js';
+import { ForwardedInference, type InferenceServices } from './forwardedInference.js';
 import { findModel, type ModelInRequest } from './modelInRequest.js';
-import type { RoutedBackend } from './routedModels.js';
-import { selectBackend } from './selectBackend.js';
+import { RetryBudget } from './retryBudget.js';
+import type { BackendStates } from './selectBackend.js';
 import type { ServedModels } from './servedModels.js';
-import { StreamedResponse } from './streamedResponse.js';
-import { isJson, type UpstreamErrorKind } from './upstreamStatus.js';
+import { isJson } from './upstreamStatus.js';
 
-export interface InferenceOptions {
+export interface InferenceOptions
+  extends Pick<InferenceServices, 'countError' | 'countRetry' | 'report' | 'reportOpened'> {
   readonly front: number;
   readonly models: () => ServedModels;
-  readonly inFlight: InFlightTable;
-  readonly health: BackendHealth;
+  readonly states: BackendStates;
+  readonly lines: WaitingLines;
+  readonly queue: { readonly maxWaiting: number; readonly maxWaitMs: number };
+  readonly retryBudgetPercent: number;
   readonly timeouts: UpstreamTimeouts;
   readonly maxIdleConnections: number;
   readonly idleConnectionMs: number;
-  readonly countError: (backend: string, kind: UpstreamErrorKind) => void;
-  /** Logs what the caller is not told. */
-  readonly report: (x: Exchange, backend: string, error: Error) => void;
+  readonly countAdmission: (model: string, outcome: AdmissionOutcome, waitedMs: number) => void;
 }
 
 export interface Inference {
@@ -38,12 +38,6 @@ export interface Inference {
   /** Drops the connections of backends that are no longer configured. */
   prune(): void;
   close(): void;
-}
-
-interface Endpoint {
-  readonly connections: Connections;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly basePath: string;
 }
 
 /** Visible ASCII: what a request target may consist of. */
@@ -58,82 +52,52 @@ const noModel: ModelInRequest = {
 };
 
 export function createInference(options: InferenceOptions): Inference {
-  const { front, models, inFlight, health, timeouts } = options;
-  const endpoints = new Map<RoutedBackend, Endpoint>();
-
-  const endpointOf = (backend: RoutedBackend): Endpoint => {
-    let endpoint = endpoints.get(backend);
-    if (endpoint === undefined) {
-      const { origin, pathname } = new URL(backend.url);
-      endpoint = {
-        connections: createConnections({
-          origin,
-          maxIdle: options.maxIdleConnections,
-          idleMs: options.idleConnectionMs,
-          connectTimeoutMs: timeouts.connectMs,
-        }),
-        headers: backendHeaders(backend),
-        basePath: pathname.replace(/\/$/, ''),
-      };
-      endpoints.set(backend, endpoint);
-    }
-    return endpoint;
+  const { front, models, states, lines, queue, timeouts } = options;
+  const endpoints = createBackendEndpoints({
+    maxIdle: options.maxIdleConnections,
+    idleMs: options.idleConnectionMs,
+    connectTimeoutMs: timeouts.connectMs,
+  });
+  const admission = createAdmission({
+    front,
+    states,
+    lines,
+    models: () => models().all,
+    ...queue,
+    count: options.countAdmission,
+  });
+  const retryBudgets = new Map<string, RetryBudget>();
+  const services: InferenceServices = {
+    ...options,
+    admission,
+    breakers: states.breakers,
+    endpointOf: endpoints.of,
+    retryBudgetOf({ name }) {
+      let budget = retryBudgets.get(name);
+      if (budget === undefined) {
+        budget = new RetryBudget(options.retryBudgetPercent, performance.now());
+        retryBudgets.set(name, budget);
+      }
+      return budget;
+    },
   };
 
   const serve = (x: Exchange, named: ModelInRequest): void => {
-    x.phase = 'select';
-    const query = x.head.query === '' ? '' : `?${x.head.query}`;
-    const target = `${x.head.path}${query}`;
-    // The HTTP client would refuse it, which must not count against a backend.
-    if (!uriCharacters.test(target)) {
-      throw new NodeError('invalid_request', { message: 'The path must be percent-encoded.' });
-    }
-    // A backend, or a proxy before it, may resolve them and leave `/v1` with the operator's credentials.
-    if (dotSegment.test(x.head.path)) {
-      throw new NodeError('invalid_request', { message: 'The path must not contain "." or ".." segments.' });
-    }
+    const target = targetOf(x);
     const model = models().resolve(named.requested);
-    const backend = selectBackend(model, inFlight, health);
     x.inference = {
       model: model.name,
-      backend: backend.label,
-      provider: backend.backendProvider,
-      attempts: 1,
+      backend: undefined,
+      provider: undefined,
+      attempts: 0,
       queuedMs: 0,
       usage: undefined,
     };
-    const { connections, headers, basePath } = endpointOf(backend);
-    // A flat configuration without an alias has one backend for all names: nothing is renamed then.
-    const upstreamName = backend.model ?? named.requested;
-    const hasJsonBody = named !== noModel;
-    const isRenamed = hasJsonBody && upstreamName !== undefined && upstreamName !== named.requested;
-    const body = isRenamed ? named.renamed(upstreamName) : x.body.bytes;
-
-    x.phase = 'forward';
-    const column = backendColumn(backend.slot);
-    inFlight.enter(front, column);
-    const response = new StreamedResponse(x, isRenamed ? (named.requested ?? model.name) : undefined, {
-      countError: (kind) => options.countError(backend.label, kind),
-      report: (error) => options.report(x, backend.label, error),
-    });
-    let call: UpstreamCall | undefined;
-    x.onDrain = () => call?.resume();
-    // Before anything that may throw, so that the count returns in every case.
-    x.onEnd((end) => {
-      call?.abort();
-      inFlight.leave(front, column);
-      if (end === 'client_closed') options.countError(backend.label, 'client_closed');
-    });
-    call = forward({
-      connections,
-      timeouts,
-      handler: response,
-      request: {
-        method: x.head.method,
-        path: `${basePath}${target}`,
-        headers: upstreamHeaders(x.head.headers, headers, x.id, x.traceparent),
-        body: x.head.hasBody ? body : null,
-      },
+    services.retryBudgetOf(model).deposit();
+    admission.admit(x, model, undefined, (place) => {
+      x.phase = 'select';
+      const hasJsonBody = named !== noModel;
+      new ForwardedInference(services, { x, model, named, hasJsonBody, target }).start(place);
     });
   };
 
@@ -144,16 +108,27 @@ export function createInference(options: InferenceOptions): Inference {
       serve(x, hasJson ? findModel(x.body.bytes) : noModel);
     },
     prune() {
-      const configured = new Set(models().all.flatMap((model) => model.backends));
-      for (const [backend, endpoint] of endpoints) {
-        if (configured.has(backend)) continue;
-        endpoint.connections.close();
-        endpoints.delete(backend);
-      }
+      endpoints.prune(models().all);
+      const names = new Set(models().all.map(({ name }) => name));
+      for (const name of retryBudgets.keys()) if (!names.has(name)) retryBudgets.delete(name);
     },
     close() {
-      for (const { connections } of endpoints.values()) connections.close();
-      endpoints.clear();
+      admission.close();
+      endpoints.close();
     },
   };
+}
+
+/** Path and query, as they go upstream. */
+function targetOf({ head: { path, query } }: Exchange): string {
+  const target = query === '' ? path : `${path}?${query}`;
+  // The HTTP client would refuse it, which must not count against a backend.
+  if (!uriCharacters.test(target)) {
+    throw new NodeError('invalid_request', { message: 'The path must be percent-encoded.' });
+  }
+  // A backend, or a proxy before it, may resolve them and leave `/v1` with the operator's credentials.
+  if (dotSegment.test(path)) {
+    throw new NodeError('invalid_request', { message: 'The path must not contain "." or ".." segments.' });
+  }
+  return target;
 }

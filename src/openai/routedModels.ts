@@ -1,15 +1,18 @@
 /**
- * The models with a slot for each backend: the column of the shared tables in which its requests are counted.
- * A backend that is the same before and after a reload keeps its slot; a removed one gives it back once its
- * last stream has ended. Main assigns, fronts read.
+ * The models with their places in shared memory: a lane for each model, the line in which its requests wait, and a
+ * slot for each backend, the column in which its requests are counted. What is the same before and after a reload
+ * keeps its place; what was removed gives it back once nobody waits or streams there. Main assigns, fronts read.
  */
-import type { Backend, ModelBackends } from '../config/modelBackends.js';
+import { createHash } from 'node:crypto';
+import type { Backend, Model, ModelBackends } from '../config/modelBackends.js';
 import { NodeError } from '../errors/nodeError.js';
 
 export interface RoutedBackend extends Backend {
   readonly slot: number;
   /** `host:port`: the metric label `backend`. */
   readonly label: string;
+  /** 32 bits that stay the same over restarts and nodes; for affinity. */
+  readonly identityHash: number;
 }
 
 export interface RoutedModel {
@@ -17,6 +20,7 @@ export interface RoutedModel {
   readonly aliases: readonly string[];
   readonly fxnId: string;
   readonly backends: readonly RoutedBackend[];
+  readonly lane: number;
 }
 
 /** Plain data: it crosses to the fronts. */
@@ -26,45 +30,104 @@ export interface RoutedModels {
   readonly loadedAt: number;
 }
 
-export interface BackendSlots {
-  /** @throws NodeError `config_invalid` when more backends are in use than there are slots */
+export interface Routing {
+  /** @throws NodeError `config_invalid` when more backends or models are in use than there are places */
   assign(backends: ModelBackends): RoutedModels;
 }
 
-/** @param isIdle whether no request of a slot is in flight any more */
-export function createBackendSlots(slots: number, isIdle: (slot: number) => boolean): BackendSlots {
-  let taken = new Map<string, number>();
-  const leaving = new Set<number>();
+export interface RoutingOptions {
+  readonly slots: number;
+  readonly lanes: number;
+  /** Whether no request of a slot is in flight any more. */
+  readonly isSlotIdle: (slot: number) => boolean;
+  /** Whether nobody waits in a lane any more. */
+  readonly isLaneIdle: (lane: number) => boolean;
+  /** Called when a slot gets another backend than it had. */
+  readonly onNewSlot: (slot: number) => void;
+}
 
-  const freeSlot = (used: ReadonlySet<number>): number => {
-    for (let slot = 0; slot < slots; slot++) {
-      if (!used.has(slot) && !leaving.has(slot)) return slot;
-    }
-    throw new NodeError('config_invalid', { message: `at most ${slots} backends can be in use at once` });
-  };
+export function createRouting(options: RoutingOptions): Routing {
+  const slots = createPlaces('backends', options.slots, options.isSlotIdle);
+  const lanes = createPlaces('models', options.lanes, options.isLaneIdle);
 
   return {
     assign({ models, default: defaultModel, loadedAt }) {
-      for (const slot of leaving) if (isIdle(slot)) leaving.delete(slot);
-      const kept = new Map<string, number>();
-      const used = new Set(taken.values());
-      const slotOf = (identity: string): number => {
-        const slot = kept.get(identity) ?? taken.get(identity) ?? freeSlot(used);
-        used.add(slot);
-        kept.set(identity, slot);
-        return slot;
+      const identityOf = (model: Model, index: number): string => {
+        const { url, model: upstreamName } = model.backends[index]!;
+        return JSON.stringify([model.name, index, url, upstreamName]);
       };
+      const slotPlan = slots.plan(
+        models.flatMap((model) => model.backends.map((_, index) => identityOf(model, index))),
+      );
+      const lanePlan = lanes.plan(models.map(({ name }) => name));
+      slotPlan.commit();
+      lanePlan.commit();
+      for (const slot of slotPlan.fresh) options.onNewSlot(slot);
       const routed = models.map((model) => ({
         ...model,
+        lane: lanePlan.placeOf(model.name),
         backends: model.backends.map((backend, index) => ({
           ...backend,
-          slot: slotOf(JSON.stringify([model.name, index, backend.url, backend.model])),
+          slot: slotPlan.placeOf(identityOf(model, index)),
           label: new URL(backend.url).host,
+          identityHash: createHash('sha256')
+            .update(JSON.stringify([backend.url, backend.model]))
+            .digest()
+            .readInt32LE(0),
         })),
       }));
-      for (const [identity, slot] of taken) if (!kept.has(identity)) leaving.add(slot);
-      taken = kept;
       return { models: routed, default: defaultModel, loadedAt };
+    },
+  };
+}
+
+interface Places {
+  /** A place for every identity; nothing changes until it is committed. */
+  plan(identities: readonly string[]): PlacePlan;
+}
+
+interface PlacePlan {
+  placeOf(identity: string): number;
+  /** Places that change hands. */
+  readonly fresh: readonly number[];
+  commit(): void;
+}
+
+function createPlaces(what: string, count: number, isIdle: (place: number) => boolean): Places {
+  let taken = new Map<string, number>();
+  let leaving = new Set<number>();
+
+  return {
+    plan(identities) {
+      const stillLeaving = new Set([...leaving].filter((place) => !isIdle(place)));
+      const used = new Set([...taken.values(), ...stillLeaving]);
+      const kept = new Map<string, number>();
+      const fresh: number[] = [];
+      let next = 0;
+      for (const identity of identities) {
+        let place = kept.get(identity) ?? taken.get(identity);
+        if (place === undefined) {
+          while (used.has(next)) next++;
+          if (next >= count) {
+            throw new NodeError('config_invalid', {
+              message: `at most ${count} ${what} can be in use at once`,
+            });
+          }
+          place = next;
+          used.add(place);
+          fresh.push(place);
+        }
+        kept.set(identity, place);
+      }
+      for (const [identity, place] of taken) if (!kept.has(identity)) stillLeaving.add(place);
+      return {
+        placeOf: (identity) => kept.get(identity)!,
+        fresh,
+        commit() {
+          taken = kept;
+          leaving = stillLeaving;
+        },
+      };
     },
   };
 }

@@ -11,16 +11,21 @@ import type { UpstreamFault, UpstreamHandler, UpstreamResponse } from '../upstre
 import { downstreamHeaders } from './headers.js';
 import { passThrough, type ResponseFilter, renameInFrames, renameInObject } from './responseFilter.js';
 import {
+  type AttemptFaultKind,
   faultError,
   isEventStream,
   isJson,
   responseRefusal,
-  type UpstreamErrorKind,
 } from './upstreamStatus.js';
 
-interface ResponseReports {
-  readonly countError: (kind: UpstreamErrorKind) => void;
-  readonly report: (error: Error) => void;
+/** Who follows one attempt at a backend and may try another. */
+export interface AttemptWatcher {
+  /** The answer of the backend goes to the caller. */
+  accepted(): void;
+  /** All of it came. */
+  completed(): void;
+  /** It failed, in whatever part. True when another attempt takes over, so that the caller is told nothing. */
+  failed(kind: AttemptFaultKind, error: NodeError): boolean;
 }
 
 /** The frame that ends an OpenAI stream, with nothing but blank lines behind it. */
@@ -32,7 +37,7 @@ export class StreamedResponse implements UpstreamHandler {
   readonly #x: Exchange;
   /** The name to map the model back to; `undefined` when it was not mapped. */
   readonly #renameTo: string | undefined;
-  readonly #reports: ResponseReports;
+  readonly #watcher: AttemptWatcher;
   #response: UpstreamResponse | undefined;
   #filter: ResponseFilter = passThrough;
   #isEventStream = false;
@@ -42,10 +47,10 @@ export class StreamedResponse implements UpstreamHandler {
   #received: Buffer = empty;
   #object: TopLevelMember | undefined;
 
-  constructor(x: Exchange, renameTo: string | undefined, reports: ResponseReports) {
+  constructor(x: Exchange, renameTo: string | undefined, watcher: AttemptWatcher) {
     this.#x = x;
     this.#renameTo = renameTo;
-    this.#reports = reports;
+    this.#watcher = watcher;
   }
 
   onResponse(response: UpstreamResponse): void {
@@ -56,11 +61,11 @@ export class StreamedResponse implements UpstreamHandler {
     const refusal = responseRefusal(response);
     if (refusal !== undefined) {
       const { status } = response;
-      this.#reports.countError(status < 400 ? 'status_3xx' : status < 500 ? 'status_4xx' : 'status_5xx');
-      this.#reports.report(refusal);
-      this.#x.fail(refusal);
+      const kind = status < 400 ? 'status_3xx' : status < 500 ? 'status_4xx' : 'status_5xx';
+      if (!this.#watcher.failed(kind, refusal)) this.#x.fail(refusal);
       return;
     }
+    this.#watcher.accepted();
     const type = response.headers['content-type'];
     this.#response = response;
     // The caller's copy of the body is of no more use, and this answer may take minutes.
@@ -99,6 +104,7 @@ export class StreamedResponse implements UpstreamHandler {
     const rest = this.#filter.end();
     if (rest.length > 0) this.#send(rest);
     else this.#start();
+    this.#watcher.completed();
     x.finish();
   }
 
@@ -138,11 +144,10 @@ export class StreamedResponse implements UpstreamHandler {
     return this.#object?.isComplete ?? true;
   }
 
-  #break(kind: UpstreamErrorKind, error: NodeError): void {
+  #break(kind: AttemptFaultKind, error: NodeError): void {
     const x = this.#x;
     if (!x.isOpen) return;
-    this.#reports.countError(kind);
-    this.#reports.report(error);
+    if (this.#watcher.failed(kind, error)) return;
     if (x.isStarted && this.#isEventStream) {
       // Clients that read frames learn why; the missing end of the body tells all others.
       const separator = endsFrame(this.#tail) ? '' : '\n\n';

@@ -3,13 +3,10 @@ import type { ErrorCodeName } from '../errors/codes.js';
 import { NodeError } from '../errors/nodeError.js';
 import type { UpstreamFaultKind, UpstreamResponse } from '../upstream/forward.js';
 
+/** How an attempt at a backend failed. */
+export type AttemptFaultKind = UpstreamFaultKind | 'status_3xx' | 'status_4xx' | 'status_5xx';
 /** Why a request to a backend did not end well, as the metric label `kind`. */
-export type UpstreamErrorKind =
-  | UpstreamFaultKind
-  | 'client_closed'
-  | 'status_3xx'
-  | 'status_4xx'
-  | 'status_5xx';
+export type UpstreamErrorKind = AttemptFaultKind | 'client_closed';
 
 /** About the caller's request: the backend's own JSON explains them best. */
 const passed = new Set([400, 404, 409, 413, 422, 429]);

@@ -17,6 +17,7 @@
  */
 import { hash, randomBytes } from 'node:crypto';
 import type { ClaimResult, NonceClaim } from '../lib/nonceClaim.js';
+import { lock, unlock } from './spinLock.js';
 
 /** Memory that is shared can always be asked. */
 export type TableClaimResult = Exclude<ClaimResult, 'unavailable'>;
@@ -36,8 +37,6 @@ const stripes = 65_536;
 const callerRows = 16_384;
 /** Ends of life are counted in at most this many steps; a longer lifetime makes each step longer. */
 const maxSteps = 128;
-const spinsBeforeWait = 1_000;
-const lockWaitMs = 1;
 /** Written over a free slot's expiry while its fingerprint is being stored. */
 const busy = -1;
 const keyBytes = 32;
@@ -149,7 +148,7 @@ export class ReplayTable {
       if (!this.#reserve(caller, expiresAtS, nowS)) return 'full';
       return this.#insert(expiresAtS, nowS) ? 'claimed' : 'full';
     } finally {
-      Atomics.store(words, stripe, 0);
+      unlock(words, stripe);
     }
   }
 
@@ -258,13 +257,6 @@ export class ReplayTable {
 
 function wordsOf(bytes: Buffer): Int32Array {
   return new Int32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 4));
-}
-
-function lock(words: Int32Array, at: number): void {
-  for (let spin = 0; Atomics.compareExchange(words, at, 0, 1) !== 0; spin++) {
-    // The holder was descheduled in the middle of its probe; give it the core.
-    if (spin >= spinsBeforeWait) Atomics.wait(words, at, 1, lockWaitMs);
-  }
 }
 
 function raiseTo(words: Int32Array, at: number, value: number): void {

@@ -2,28 +2,30 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { NodeError } from '#src/errors/nodeError.js';
-import { createBackendSlots, type RoutedModels } from '#src/openai/routedModels.js';
+import { createRouting, type RoutedModels, type Routing } from '#src/openai/routedModels.js';
 import { propertyRuns } from '#test/runs.js';
 import { modelBackends } from './routedModel.js';
 
 const [a, b, c] = ['http://a:1', 'http://b:2', 'http://c:3/base'];
+const routingOf = (slots: number, isSlotIdle: (slot: number) => boolean): Routing =>
+  createRouting({ slots, lanes: slots, isSlotIdle, isLaneIdle: () => true, onNewSlot: () => undefined });
 const slotsOf = ({ models }: RoutedModels): number[] =>
   models.flatMap(({ backends }) => backends.map(({ slot }) => slot));
 
 describe('slots of backends', () => {
   it('each backend has its own, also when two models share a server', () => {
-    const slots = createBackendSlots(8, () => true);
+    const slots = routingOf(8, () => true);
     const routed = slots.assign(modelBackends({ x: [a, b], y: [a] }));
     assert.equal(new Set(slotsOf(routed)).size, 3);
   });
 
   it('the label is the host and port, without credentials or path', () => {
-    const routed = createBackendSlots(8, () => true).assign(modelBackends({ x: [c] }));
+    const routed = routingOf(8, () => true).assign(modelBackends({ x: [c] }));
     assert.equal(routed.models[0]?.backends[0]?.label, 'c:3');
   });
 
   it('a backend that stays keeps its slot over a reload', () => {
-    const slots = createBackendSlots(8, () => false);
+    const slots = routingOf(8, () => false);
     const [slotA, slotB] = slotsOf(slots.assign(modelBackends({ x: [a], y: [b] })));
     const after = slotsOf(slots.assign(modelBackends({ z: [c], y: [b], x: [a] })));
     assert.deepEqual(after.slice(1), [slotB, slotA]);
@@ -31,7 +33,7 @@ describe('slots of backends', () => {
 
   it('a removed backend keeps its slot until its last request has ended', () => {
     const busy = new Set<number>();
-    const slots = createBackendSlots(2, (slot) => !busy.has(slot));
+    const slots = routingOf(2, (slot) => !busy.has(slot));
     const [slotA] = slotsOf(slots.assign(modelBackends({ x: [a] })));
     busy.add(slotA!);
     const [slotB] = slotsOf(slots.assign(modelBackends({ x: [b] })));
@@ -45,7 +47,7 @@ describe('slots of backends', () => {
   });
 
   it('a refused reload changes nothing', () => {
-    const slots = createBackendSlots(2, () => false);
+    const slots = routingOf(2, () => false);
     const before = slotsOf(slots.assign(modelBackends({ x: [a, b] })));
     assert.throws(() => slots.assign(modelBackends({ x: [a, b, c] })));
     assert.deepEqual(slotsOf(slots.assign(modelBackends({ x: [a, b] }))), before);
@@ -63,7 +65,7 @@ describe('slots of backends', () => {
     fc.assert(
       fc.property(fc.array(reload, { maxLength: 12 }), (reloads) => {
         let busy = new Set<number>();
-        const slots = createBackendSlots(16, (slot) => !busy.has(slot));
+        const slots = routingOf(16, (slot) => !busy.has(slot));
         let before: number[] = [];
         let held: number[] = [];
         for (const each of reloads) {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { selectBackend } from '#src/openai/selectBackend.js';
+import { type BackendStates, takePlace } from '#src/openai/selectBackend.js';
 import { BackendHealth, createBackendHealth } from '#src/shm/backendHealth.js';
+import { Breakers, createBreakers } from '#src/shm/breakers.js';
 import { backendColumn, createInFlightTable, InFlightTable } from '#src/shm/inFlightTable.js';
 import { propertyRuns } from '#test/runs.js';
 import { routedBackend, routedModel } from './routedModel.js';
@@ -17,9 +18,26 @@ function createStand(backends: readonly { weight: number; load: number; isHealth
     health.set(slot, isHealthy);
   }
   const model = routedModel({
-    backends: backends.map(({ weight }, slot) => routedBackend({ slot, weight, label: `backend-${slot}` })),
+    backends: backends.map(({ weight }, slot) =>
+      routedBackend({
+        slot,
+        weight,
+        label: `backend-${slot}`,
+        maxConcurrency: 1_000_000,
+        identityHash: slot * 7919,
+      }),
+    ),
   });
-  return { model, inFlight, health, select: () => selectBackend(model, inFlight, health).slot };
+  const breakers = new Breakers(createBreakers(), { failures: 3, openForMs: 1_000 });
+  const states: BackendStates = { inFlight, health, breakers };
+  /** Which backend is chosen; its place is given back at once. */
+  const select = (): number => {
+    const place = takePlace(states, { model, front: 0 });
+    assert.ok(typeof place === 'object');
+    inFlight.leave(0, backendColumn(place.backend.slot));
+    return place.backend.slot;
+  };
+  return { model, ...states, select };
 }
 
 const idle = { weight: 1, load: 0, isHealthy: true };

@@ -1,0 +1,203 @@
+/**
+ * Admission: a request gets a place at a backend at once, or waits in its model's line until one is free, for a bounded
+ * time and in bounded company. Every refusal comes before the first byte of an answer. Runs on the fronts.
+ */
+import { NodeError } from '../errors/nodeError.js';
+import type { Exchange } from '../http/exchange.js';
+import { backendColumn } from '../shm/inFlightTable.js';
+import type { WaitingLines } from '../shm/waitingLines.js';
+import type { RoutedBackend, RoutedModel } from './routedModels.js';
+import { type BackendStates, isAnyAskable, type Place, takePlace } from './selectBackend.js';
+
+/** How a request fared, as the metric label `outcome`. */
+export type AdmissionOutcome = 'at_once' | 'waited' | 'queue_full' | 'queue_timeout' | 'no_backend' | 'left';
+
+export interface AdmissionOptions {
+  readonly front: number;
+  readonly states: BackendStates;
+  readonly lines: WaitingLines;
+  /** The models that are served now. */
+  readonly models: () => readonly RoutedModel[];
+  /** Requests that may wait for one model, over all fronts. */
+  readonly maxWaiting: number;
+  readonly maxWaitMs: number;
+  readonly count: (model: string, outcome: AdmissionOutcome, waitedMs: number) => void;
+}
+
+export interface Admission {
+  /** Calls `next` with a place, now or later, or fails the exchange. Whoever is called must `leave` the place. */
+  admit(x: Exchange, model: RoutedModel, affinityKey: number | undefined, next: (place: Place) => void): void;
+  /** A place at a backend that was not asked yet, without waiting. */
+  another(model: RoutedModel, tried: readonly RoutedBackend[]): Place | undefined;
+  /** Gives a place back; the head of the line gets it. */
+  leave(model: RoutedModel, place: Place): void;
+  close(): void;
+}
+
+interface Waiter {
+  readonly model: RoutedModel;
+  readonly deadline: NodeJS.Timeout;
+  /** `undefined` when the place is at a backend that a reload has just taken away. */
+  readonly granted: (place: Place | undefined) => void;
+}
+
+/**
+ * Places also come free without anyone leaving: a breaker half opens, a backend is healthy again, a reload raises a
+ * limit, a front dies. Those who wait look for themselves this often.
+ */
+const lookAgainMs = 100;
+
+export function createAdmission(options: AdmissionOptions): Admission {
+  const { front, states, lines, models, maxWaiting, maxWaitMs, count } = options;
+  const waiters = new Map<number, Waiter>();
+  let nextId = 0;
+  let lookAgain: NodeJS.Timeout | undefined;
+
+  const currentModel = (model: RoutedModel): RoutedModel =>
+    models().find(({ lane, name }) => lane === model.lane && name === model.name) ?? model;
+
+  /** Gives free places to those who wait for a model, on whichever front. */
+  const offer = (model: RoutedModel): void => {
+    if (lines.length(model.lane) === 0) return;
+    const current = currentModel(model);
+    lines.offer(model.lane, (waiting) => {
+      const place = takePlace(states, { model: current, front: waiting });
+      return typeof place === 'string' ? undefined : slotAndProbe(place);
+    });
+    fetchGrants();
+  };
+
+  const giveBack = (slot: number, isProbe: boolean): void => {
+    if (isProbe) states.breakers.abandonProbe(slot);
+    states.inFlight.leave(front, backendColumn(slot));
+  };
+
+  const leavePlace = (model: RoutedModel, { backend, isProbe }: Place): void => {
+    giveBack(backend.slot, isProbe);
+    offer(model);
+  };
+
+  const forget = (id: number): void => {
+    const waiter = waiters.get(id);
+    if (waiter === undefined) return;
+    clearTimeout(waiter.deadline);
+    waiters.delete(id);
+    if (waiters.size > 0) return;
+    clearInterval(lookAgain);
+    lookAgain = undefined;
+  };
+
+  const fetchGrants = (): void => {
+    for (const { id, slot: granted } of lines.fetchGrants(front)) {
+      const waiter = waiters.get(id);
+      // A ticket that was left is in no list any more, so its grant cannot come.
+      if (waiter === undefined) continue;
+      forget(id);
+      const { slot, isProbe } = grantedPlace(granted);
+      const backend = backendIn(currentModel(waiter.model), slot) ?? backendIn(waiter.model, slot);
+      if (backend === undefined) giveBack(slot, isProbe);
+      waiter.granted(backend && { backend, isProbe });
+    }
+  };
+  const whileOthersWait = (model: RoutedModel): 'busy' | 'none' =>
+    isAnyAskable(states, model) ? 'busy' : 'none';
+
+  const stopListening = lines.onRing(front, fetchGrants);
+
+  const lookForAll = (): void => {
+    for (const model of new Set([...waiters.values()].map((waiter) => waiter.model))) offer(model);
+  };
+
+  const wait = (x: Exchange, model: RoutedModel, next: (place: Place) => void): void => {
+    nextId = (nextId + 1) | 0;
+    const id = nextId;
+    const ticket = lines.join(model.lane, front, id, maxWaiting);
+    const sinceMs = performance.now();
+    if (ticket === undefined) {
+      count(model.name, 'queue_full', 0);
+      throw new NodeError('queue_full');
+    }
+    /** Out of the line without a place; one that was granted in this moment goes to the next. */
+    const leaveLine = (outcome: AdmissionOutcome): void => {
+      if (!waiters.has(id)) return;
+      forget(id);
+      const granted = lines.leave(ticket);
+      if (granted !== undefined) {
+        const { slot, isProbe } = grantedPlace(granted);
+        giveBack(slot, isProbe);
+      }
+      count(model.name, outcome, performance.now() - sinceMs);
+      offer(model);
+    };
+    const deadline = setTimeout(
+      () =>
+        x.attempt(() => {
+          // A place that was given in time counts, even if the news of it is still on its way.
+          fetchGrants();
+          if (!waiters.has(id)) return;
+          leaveLine('queue_timeout');
+          throw new NodeError('queue_timeout');
+        }),
+      maxWaitMs,
+    );
+    const granted: Waiter['granted'] = (place) => {
+      const waitedMs = performance.now() - sinceMs;
+      if (x.inference !== undefined) x.inference.queuedMs = waitedMs;
+      count(model.name, 'waited', waitedMs);
+      if (place !== undefined && !x.isOpen) leavePlace(model, place);
+      x.attempt(() => {
+        if (place === undefined) throw new NodeError('no_backend');
+        next(place);
+      });
+    };
+    waiters.set(id, { model, deadline, granted });
+    lookAgain ??= setInterval(lookForAll, lookAgainMs);
+    x.onEnd(() => leaveLine('left'));
+    // A place may have come free before the request stood in line.
+    offer(model);
+  };
+
+  return {
+    admit(x, model, affinityKey, next) {
+      const isLine = lines.length(model.lane) > 0;
+      // Nobody overtakes those who wait.
+      const place = isLine ? whileOthersWait(model) : takePlace(states, { model, front, affinityKey });
+      if (place === 'busy') {
+        wait(x, model, next);
+      } else if (place === 'none') {
+        count(model.name, 'no_backend', 0);
+        throw new NodeError('no_backend', { meta: { retryAfterS: retryAfterS(states, model) } });
+      } else {
+        count(model.name, 'at_once', 0);
+        next(place);
+      }
+    },
+    another(model, tried) {
+      const place = takePlace(states, { model, front, tried });
+      return typeof place === 'string' ? undefined : place;
+    },
+    leave: leavePlace,
+    close() {
+      stopListening();
+      clearInterval(lookAgain);
+      for (const { deadline } of waiters.values()) clearTimeout(deadline);
+      waiters.clear();
+    },
+  };
+}
+
+/** A grant crosses shared memory as one number. */
+const slotAndProbe = ({ backend, isProbe }: Place): number => backend.slot * 2 + (isProbe ? 1 : 0);
+const grantedPlace = (granted: number): { slot: number; isProbe: boolean } => ({
+  slot: granted >> 1,
+  isProbe: granted % 2 === 1,
+});
+
+const backendIn = ({ backends }: RoutedModel, slot: number): RoutedBackend | undefined =>
+  backends.find((backend) => backend.slot === slot);
+
+/** When the first breaker lets a request through again. */
+function retryAfterS({ breakers }: BackendStates, { backends }: RoutedModel): number {
+  const closedMs = Math.min(...backends.map(({ slot }) => breakers.closedInMs(slot)));
+  return Math.max(1, Math.ceil(closedMs / 1_000));
+}
