@@ -3,7 +3,8 @@
  * used first, up to a bound; a connection whose request was aborted is destroyed. Not undici's `Pool`: that
  * opens a fresh idle connection for every aborted request. Runs on the fronts.
  */
-import { Client } from 'undici';
+import type { Socket } from 'node:net';
+import { buildConnector, Client } from 'undici';
 
 export interface ConnectionOptions {
   readonly origin: string;
@@ -13,13 +14,22 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs: number;
 }
 
+/** A connection, or one that its first request will make. */
+export interface Connection {
+  readonly client: Client;
+  /** `undefined` until it is connected. */
+  socket: Socket | undefined;
+}
+
 export interface Connections {
-  /** A connection for one request; give it back with `release` or `discard`. */
-  acquire(): Client;
+  /** A connection for one request, idle or new; give it back with `release` or `discard`. */
+  acquire(): Connection;
+  /** A connection that carried no request yet. */
+  acquireFresh(): Connection;
   /** The request ended in good order. */
-  release(client: Client): void;
+  release(connection: Connection): void;
   /** The request was aborted or failed: the state of the connection is unknown. */
-  discard(client: Client): void;
+  discard(connection: Connection): void;
   close(): void;
 }
 
@@ -29,10 +39,12 @@ export function createConnections(options: ConnectionOptions): Connections {
   const { origin, maxIdle, connectTimeoutMs } = options;
   // As the Go node reads it: 0 is no limit. undici knows no such value.
   const idleMs = options.idleMs === 0 ? longestIdleMs : options.idleMs;
-  const idle: Client[] = [];
+  const idle: Connection[] = [];
+  // One for all connections, because it remembers TLS sessions.
+  const connect = buildConnector({ timeout: connectTimeoutMs });
   let isClosed = false;
 
-  const open = (): Client => {
+  const open = (): Connection => {
     const client = new Client(origin, {
       pipelining: 1,
       keepAliveTimeout: idleMs,
@@ -40,30 +52,36 @@ export function createConnections(options: ConnectionOptions): Connections {
       // Every wait has our own timer; undici's would cut long generations off.
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: { timeout: connectTimeoutMs },
+      connect: (target, done) =>
+        connect(target, (...result) => {
+          connection.socket = result[1] ?? undefined;
+          done(...result);
+        }),
     });
+    const connection: Connection = { client, socket: undefined };
     // A closed idle connection leaves the list, so that `idle` counts sockets.
     client.on('disconnect', () => {
-      const at = idle.indexOf(client);
+      const at = idle.indexOf(connection);
       if (at !== -1) idle.splice(at, 1);
     });
-    return client;
+    return connection;
   };
 
-  const destroy = (client: Client): void => {
+  const destroy = ({ client }: Connection): void => {
     client.destroy(null).catch(() => undefined);
   };
 
   return {
     acquire: () => idle.pop() ?? open(),
-    release(client) {
-      if (isClosed || idle.length >= maxIdle || client.destroyed) destroy(client);
-      else idle.push(client);
+    acquireFresh: open,
+    release(connection) {
+      if (isClosed || idle.length >= maxIdle || connection.client.destroyed) destroy(connection);
+      else idle.push(connection);
     },
     discard: destroy,
     close() {
       isClosed = true;
-      for (const client of idle.splice(0)) destroy(client);
+      for (const connection of idle.splice(0)) destroy(connection);
     },
   };
 }

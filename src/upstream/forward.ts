@@ -1,10 +1,12 @@
 /**
  * One request to a backend and its response as it streams back, under four timers of ours: connecting, the
- * first byte, silence between two pieces, and the whole. Runs on the fronts.
+ * first byte, silence between two pieces, and the whole. A backend that closes an idle connection in the moment in
+ * which a request goes out on it has not seen the request: it goes out once more, on a new connection. Runs on the
+ * fronts.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Client, Dispatcher } from 'undici';
-import type { Connections } from './connections.js';
+import type { Dispatcher } from 'undici';
+import type { Connection, Connections } from './connections.js';
 
 /** What went wrong with a backend, as the metric label `kind`. */
 export type UpstreamFaultKind =
@@ -74,7 +76,7 @@ export interface ForwardOptions {
 
 export function forward(options: ForwardOptions): UpstreamCall {
   const call = new ForwardedRequest(options);
-  call.start(options.request);
+  call.start();
   return call;
 }
 
@@ -94,37 +96,50 @@ function withoutLists(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return plain ?? headers;
 }
 
+/** A connection that breaks later may have broken over the request itself, which then must not run twice. */
+const staleWithinMs = 250;
+
 /** One class, so that undici's callbacks cost no closure per request or piece. */
 class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
   readonly #connections: Connections;
-  readonly #client: Client;
+  readonly #request: UpstreamRequest;
   readonly #handler: UpstreamHandler;
   readonly #timeouts: UpstreamTimeouts;
   readonly #total: NodeJS.Timeout;
+  #connection: Connection;
   #wait: NodeJS.Timeout;
   #waitingFor: UpstreamFaultKind = 'connect_timeout';
   #controller: Dispatcher.DispatchController | undefined;
   #isPaused = false;
   #isSettled = false;
+  /** What came over the connection for the requests before this one. */
+  #bytesReadBefore = 0;
+  #isReused = false;
+  #sentAtMs = 0;
 
-  constructor({ connections, handler, timeouts }: ForwardOptions) {
+  constructor({ connections, handler, timeouts, request }: ForwardOptions) {
     this.#connections = connections;
-    this.#client = connections.acquire();
+    this.#connection = connections.acquire();
+    this.#request = request;
     this.#handler = handler;
     this.#timeouts = timeouts;
     this.#total = setTimeout(this.#onTimeout, timeouts.totalMs, 'total_timeout');
     this.#wait = setTimeout(this.#onTimeout, timeouts.connectMs);
   }
 
-  start({ method, path, headers, body }: UpstreamRequest): void {
-    this.#client.dispatch(
+  start(): void {
+    const { method, path, headers, body } = this.#request;
+    const { client, socket } = this.#connection;
+    this.#isReused = socket !== undefined && !socket.destroyed;
+    this.#bytesReadBefore = socket?.bytesRead ?? 0;
+    client.dispatch(
       { method: method as Dispatcher.HttpMethod, path, headers: headers as Record<string, string>, body },
       this,
     );
   }
 
   abort(): void {
-    if (this.#settle()) this.#connections.discard(this.#client);
+    if (this.#settle()) this.#connections.discard(this.#connection);
   }
 
   resume(): void {
@@ -140,6 +155,7 @@ class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
       return;
     }
     this.#controller = controller;
+    this.#sentAtMs = performance.now();
     this.#await('first_byte_timeout', this.#timeouts.firstByteMs);
   }
 
@@ -166,19 +182,28 @@ class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     if (!this.#settle()) return;
-    this.#connections.release(this.#client);
+    this.#connections.release(this.#connection);
     this.#handler.onComplete();
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
-    if (!this.#settle()) return;
-    this.#connections.discard(this.#client);
+    if (this.#isSettled) return;
+    if (this.#wasStale(error)) {
+      this.#connections.discard(this.#connection);
+      this.#connection = this.#connections.acquireFresh();
+      this.#controller = undefined;
+      this.#await('connect_timeout', this.#timeouts.connectMs);
+      this.start();
+      return;
+    }
+    this.#settle();
+    this.#connections.discard(this.#connection);
     this.#handler.onFault(this.#faultOf(error));
   }
 
   readonly #onTimeout = (kind?: UpstreamFaultKind): void => {
     if (!this.#settle()) return;
-    this.#connections.discard(this.#client);
+    this.#connections.discard(this.#connection);
     this.#handler.onFault(new UpstreamFault(kind ?? this.#waitingFor));
   };
 
@@ -195,6 +220,14 @@ class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
     clearTimeout(this.#total);
     clearTimeout(this.#wait);
     return true;
+  }
+
+  /** Whether the connection was closed before the request reached anybody. A new connection cannot be. */
+  #wasStale(error: Error): boolean {
+    const { socket } = this.#connection;
+    if (!this.#isReused || this.#controller === undefined || socket === undefined) return false;
+    if (performance.now() - this.#sentAtMs > staleWithinMs) return false;
+    return socket.bytesRead === this.#bytesReadBefore && this.#faultOf(error).kind === 'reset';
   }
 
   #faultOf(error: Error): UpstreamFault {

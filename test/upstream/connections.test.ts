@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import type { Client } from 'undici';
-import { type Connections, createConnections } from '#src/upstream/connections.js';
+import { type Connection, type Connections, createConnections } from '#src/upstream/connections.js';
 import { eventually } from '../support/bypassNode.js';
 import { jsonType, lengthHead, type RawBackend, startRawBackend } from '../support/rawBackend.js';
 
@@ -20,7 +19,7 @@ describe('connections to a backend', () => {
 
   const openAll = (more: Partial<Parameters<typeof createConnections>[0]> = {}): Connections =>
     createConnections({ origin: backend.url, maxIdle: 10, idleMs: 200, connectTimeoutMs: 60_000, ...more });
-  const ask = async (client: Client): Promise<void> => {
+  const ask = async ({ client }: Connection): Promise<void> => {
     const { body } = await client.request({ path: '/', method: 'POST', body: '{}' });
     await body.dump();
   };
@@ -69,7 +68,7 @@ describe('connections to a backend', () => {
     connections.release(client);
     for (const socket of backend.sockets) socket.destroy();
     await eventually(
-      () => client.stats.connected,
+      () => client.client.stats.connected,
       (isConnected) => !isConnected,
     );
     const next = connections.acquire();
