@@ -134,6 +134,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
     lines: new WaitingLines(memory.waitingLines),
     queue: { maxWaiting: config.proxy.queue.maxWaiting, maxWaitMs: config.proxy.queue.maxWait },
     retryBudgetPercent: config.proxy.retryBudgetPercent,
+    affinity: config.proxy.affinity,
     timeouts: {
       connectMs: config.proxy.connectTimeout,
       firstByteMs: config.proxy.firstByteTimeout,

@@ -133,21 +133,23 @@ proxy:
   passThrough: false
   # Between two health checks of a backend, at least 3s.
   healthInterval: "10s"
-  # Per model, in front of maxConcurrency (no effect in this version).
-  # queue:
-  #   maxWaiting: 256
-  #   maxWait: "10s"
-  # How many percent of the requests may be tried a second time (no effect in this version).
-  # retryBudgetPercent: 10
-  # A backend that fails this often in a row gets no requests for a while (no effect in this version).
-  # breaker:
-  #   failures: 5
-  #   openFor: "10s"
+  # Requests that wait while every backend of their model is at its maxConcurrency, per model.
+  queue:
+    # More are refused with 429.
+    maxWaiting: 256
+    # Longer is answered with 503.
+    maxWait: "10s"
+  # How many percent of the requests may be tried a second time, at another backend; 0 = none.
+  retryBudgetPercent: 10
+  # A backend that cannot be reached, times out or answers 5xx this often in a row gets no requests for a while.
+  breaker:
+    failures: 5
+    openFor: "10s"
   # Interval of ": keepalive" comments in quiet streams; "0s" = none (no effect in this version).
   # keepAliveComments: "0s"
-  # "prefix" sends requests that begin alike to the same backend (warm caches); "none" goes by load alone
-  # (no effect in this version).
-  # affinity: "none"
+  # "prefix" sends conversations that begin alike to the same backend (warm caches) while its load allows; "none"
+  # goes by load alone.
+  affinity: "none"
 
 # ---- Challenges -----------------------------------------------------------------------------------------
 

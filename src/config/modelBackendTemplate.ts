@@ -25,8 +25,8 @@ models:
         headers: {}
         # Share of the load among the backends of this model, 1 to 1000.
         weight: 1
-        # Requests at once; more wait in the queue (no effect in this version).
-        # maxConcurrency: 64
+        # Requests at once; more wait in the queue (proxy.queue).
+        maxConcurrency: 64
 
 # Serves models that are not listed and requests that name none; "" = they are refused.
 default: "meta/llama-4-scout-17b-16e-instruct"

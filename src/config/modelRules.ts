@@ -37,9 +37,6 @@ export function checkModelRules(tree: TreeReader): void {
     for (const backend of backends) {
       checkBackendUrl(tree, `${backend}.url`);
       checkHeaders(tree, backend);
-      if (tree.isGiven(`${backend}.maxConcurrency`)) {
-        tree.warn(`${backend}.maxConcurrency`, 'has no effect in this version');
-      }
     }
     warnOfTwins(tree, backends);
   }

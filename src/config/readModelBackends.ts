@@ -18,8 +18,11 @@ import type { YamlFile } from './yamlFile.js';
 const modelList = Compile(ModelListFile);
 const flatBackend = Compile(FlatBackendFile);
 
-/** What a backend gets that the flat file has no keys for. */
-const flatDefaults = { headers: {}, weight: 1, maxConcurrency: 64 } as const;
+/**
+ * What a backend gets that the flat file has no keys for. A bound that cannot be changed there would be a trap, and the
+ * Go node has none.
+ */
+const flatDefaults = { headers: {}, weight: 1, maxConcurrency: 100_000 } as const;
 
 export interface ReadModelBackendsOptions {
   readonly file: YamlFile;

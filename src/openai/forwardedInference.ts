@@ -89,6 +89,7 @@ export class ForwardedInference implements AttemptWatcher {
 
   completed(): void {
     if (this.#place !== undefined) this.#services.breakers.succeed(this.#place.backend.slot);
+    this.#leave();
   }
 
   failed(kind: AttemptFaultKind, error: NodeError): boolean {
@@ -106,7 +107,11 @@ export class ForwardedInference implements AttemptWatcher {
     }
     const other = mayTryAnother(kind, error) ? this.#takeAnother(place) : undefined;
     report(this.#options.x, label, error, other !== undefined);
-    if (other === undefined) return false;
+    if (other === undefined) {
+      this.#call?.abort();
+      this.#leave();
+      return false;
+    }
     this.#attempt(other);
     return true;
   }
@@ -164,14 +169,20 @@ export class ForwardedInference implements AttemptWatcher {
   readonly #resume = (): void => this.#call?.resume();
 
   readonly #end = (end: ExchangeEnd): void => {
-    const { admission, countError } = this.#services;
     this.#call?.abort();
+    if (end === 'client_closed' && this.#place !== undefined) {
+      this.#services.countError(this.#place.backend.label, 'client_closed');
+    }
+    this.#leave();
+  };
+
+  /** As soon as the backend is done, so that a caller who has its answer finds the place free. */
+  #leave(): void {
     const place = this.#place;
     if (place === undefined) return;
     this.#place = undefined;
-    if (end === 'client_closed') countError(place.backend.label, 'client_closed');
-    admission.leave(this.#options.model, place);
-  };
+    this.#services.admission.leave(this.#options.model, place);
+  }
 }
 
 /** Only where the backend cannot have executed the request, or says itself that it did not. */

@@ -11,6 +11,7 @@ import { type AdmissionOutcome, createAdmission } from './admission.js';
 import { createBackendEndpoints } from './backendEndpoints.js';
 import { ForwardedInference, type InferenceServices } from './forwardedInference.js';
 import { findModel, type ModelInRequest } from './modelInRequest.js';
+import { promptPrefixKey } from './promptPrefix.js';
 import { RetryBudget } from './retryBudget.js';
 import type { BackendStates } from './selectBackend.js';
 import type { ServedModels } from './servedModels.js';
@@ -24,6 +25,8 @@ export interface InferenceOptions
   readonly lines: WaitingLines;
   readonly queue: { readonly maxWaiting: number; readonly maxWaitMs: number };
   readonly retryBudgetPercent: number;
+  /** `prefix`: prompts that begin alike go to the same backend while its load allows. */
+  readonly affinity: 'none' | 'prefix';
   readonly timeouts: UpstreamTimeouts;
   readonly maxIdleConnections: number;
   readonly idleConnectionMs: number;
@@ -94,9 +97,11 @@ export function createInference(options: InferenceOptions): Inference {
       usage: undefined,
     };
     services.retryBudgetOf(model).deposit();
-    admission.admit(x, model, undefined, (place) => {
+    const hasJsonBody = named !== noModel;
+    const isSpread = options.affinity === 'none' || model.backends.length === 1 || !hasJsonBody;
+    const affinityKey = isSpread ? undefined : promptPrefixKey(x.body.bytes);
+    admission.admit(x, model, affinityKey, (place) => {
       x.phase = 'select';
-      const hasJsonBody = named !== noModel;
       new ForwardedInference(services, { x, model, named, hasJsonBody, target }).start(place);
     });
   };

@@ -154,7 +154,7 @@ modelNameAlias: "your-alias" # optional
           bearerToken: '',
           headers: {},
           weight: 1,
-          maxConcurrency: 64,
+          maxConcurrency: 100_000,
         },
       ],
     },

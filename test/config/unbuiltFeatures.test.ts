@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { load, oneModel, placesOf, problemsOf, required } from './configHome.js';
+import { load, placesOf, problemsOf, required } from './configHome.js';
 
 test('what would make the node less safe than its operator believes is refused with its place', (t) => {
   const refused: Record<string, string> = {
@@ -27,8 +27,7 @@ offers: { enabled: false }
 
 test('a given key without effect is a warning with its place, whatever its value', (t) => {
   const warned: Record<string, RegExp> = {
-    'proxy: { queue: { maxWait: 1s } }': /:5:10: proxy\.queue: has no effect in this version$/,
-    'proxy: { affinity: none }': /:5:20: proxy\.affinity: has no effect/,
+    'alerts: { webhookUrl: "" }': /:5:23: alerts\.webhookUrl: has no effect in this version$/,
     'telemetry: { otlpEndpoint: "" }': /:5:28: telemetry\.otlpEndpoint: has no effect/,
     'challenge: { reachable: { allowHosts: [] } }': /:5:1: challenge: has no effect/,
     'node: { publicUrl: "https://h" }': /:5:20: node\.publicUrl: .*only `fxn send`/,
@@ -39,7 +38,4 @@ test('a given key without effect is a warning with its place, whatever its value
     assert.equal(warnings.length, 1, line);
     assert.match(warnings[0]!, expected);
   }
-  const { warnings } = load(t, { modelBackend: `${oneModel}        maxConcurrency: 8\n` });
-  assert.equal(warnings.length, 1);
-  assert.match(warnings[0]!, /:5:25: models\[0\]\.backends\[0\]\.maxConcurrency: has no effect/);
 });
