@@ -62,7 +62,10 @@ export interface UpstreamHandler {
 }
 
 export interface UpstreamCall {
-  /** Ends the request and its connection; nothing is called any more. */
+  /**
+   * Ends the request; nothing is called any more. Its connection ends too, unless the whole response has come: a
+   * caller has all bytes of an announced length before the parser says that this was the end.
+   */
   abort(): void;
   resume(): void;
 }
@@ -116,6 +119,10 @@ class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
   #bytesReadBefore = 0;
   #isReused = false;
   #sentAtMs = 0;
+  #contentLength: number | null = null;
+  #receivedBytes = 0;
+  /** Settled, but the connection is kept until the parser has seen the end of the response. */
+  #isEnding = false;
 
   constructor({ connections, handler, timeouts, request }: ForwardOptions) {
     this.#connections = connections;
@@ -139,7 +146,14 @@ class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
   }
 
   abort(): void {
-    if (this.#settle()) this.#connections.discard(this.#connection);
+    if (!this.#settle()) return;
+    if (this.#receivedBytes !== this.#contentLength) {
+      this.#connections.discard(this.#connection);
+      return;
+    }
+    this.#isEnding = true;
+    // The parser holds the end back while it is paused for a slow caller.
+    if (this.#isPaused) this.#controller?.resume();
   }
 
   resume(): void {
@@ -164,12 +178,14 @@ class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
     if (this.#isSettled || status < 200) return;
     const length = headers['content-length'];
     const contentLength = length !== undefined && decimal.test(length) ? Number(length) : null;
+    this.#contentLength = contentLength;
     const isFramed = contentLength !== null || endsInChunked.test(headers['transfer-encoding'] ?? '');
     this.#handler.onResponse({ status, headers: withoutLists(headers), contentLength, isFramed });
   }
 
   onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
     if (this.#isSettled) return;
+    this.#receivedBytes += piece.length;
     // Servers send their headers before a long prompt is read: only a piece of the body ends that wait.
     if (this.#waitingFor === 'first_byte_timeout') this.#await('idle_timeout', this.#timeouts.idleMs);
     else if (!this.#isPaused) this.#wait.refresh();
@@ -181,12 +197,14 @@ class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
+    if (this.#isEnding) this.#connections.release(this.#connection);
     if (!this.#settle()) return;
     this.#connections.release(this.#connection);
     this.#handler.onComplete();
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    if (this.#isEnding) this.#connections.discard(this.#connection);
     if (this.#isSettled) return;
     if (this.#wasStale(error)) {
       this.#connections.discard(this.#connection);
