@@ -16,6 +16,7 @@ import { selectBackend } from './selectBackend.js';
 import type { ServedModels } from './servedModels.js';
 import { StreamedResponse } from './streamedResponse.js';
 import { isJson, type UpstreamErrorKind } from './upstreamStatus.js';
+import { askForUsage } from './usageInRequest.js';
 
 export interface InferenceOptions {
   readonly front: number;
@@ -25,6 +26,8 @@ export interface InferenceOptions {
   readonly timeouts: UpstreamTimeouts;
   readonly maxIdleConnections: number;
   readonly idleConnectionMs: number;
+  /** After how much silence a comment is sent in an event stream; 0 for never. */
+  readonly keepAliveMs: number;
   readonly countError: (backend: string, kind: UpstreamErrorKind) => void;
   /** Logs what the caller is not told. */
   readonly report: (x: Exchange, backend: string, error: Error) => void;
@@ -80,7 +83,7 @@ export function createInference(options: InferenceOptions): Inference {
     return endpoint;
   };
 
-  const serve = (x: Exchange, named: ModelInRequest): void => {
+  const serve = (x: Exchange, named: ModelInRequest, received: Buffer, hidesUsage = false): void => {
     x.phase = 'select';
     const query = x.head.query === '' ? '' : `?${x.head.query}`;
     const target = `${x.head.path}${query}`;
@@ -107,12 +110,14 @@ export function createInference(options: InferenceOptions): Inference {
     const upstreamName = backend.model ?? named.requested;
     const hasJsonBody = named !== noModel;
     const isRenamed = hasJsonBody && upstreamName !== undefined && upstreamName !== named.requested;
-    const body = isRenamed ? named.renamed(upstreamName) : x.body.bytes;
+    const body = isRenamed ? named.renamed(upstreamName) : received;
 
     x.phase = 'forward';
     const column = backendColumn(backend.slot);
     inFlight.enter(front, column);
-    const response = new StreamedResponse(x, isRenamed ? (named.requested ?? model.name) : undefined, {
+    const renameTo = isRenamed ? (named.requested ?? model.name) : undefined;
+    const changes = { renameTo, hidesUsage, keepAliveMs: options.keepAliveMs };
+    const response = new StreamedResponse(x, changes, {
       countError: (kind) => options.countError(backend.label, kind),
       report: (error) => options.report(x, backend.label, error),
     });
@@ -138,10 +143,14 @@ export function createInference(options: InferenceOptions): Inference {
   };
 
   return {
-    json: (x) => serve(x, findModel(x.body.bytes)),
+    json: (x) => {
+      const { body, isHidden } = askForUsage(x.endpoint, x.body.bytes);
+      serve(x, findModel(body), body, isHidden);
+    },
     passThrough: (x) => {
-      const hasJson = x.body.bytes.length > 0 && isJson(x.head.headers.get('content-type'));
-      serve(x, hasJson ? findModel(x.body.bytes) : noModel);
+      const { bytes } = x.body;
+      const hasJson = bytes.length > 0 && isJson(x.head.headers.get('content-type'));
+      serve(x, hasJson ? findModel(bytes) : noModel, bytes);
     },
     prune() {
       const configured = new Set(models().all.flatMap((model) => model.backends));

@@ -3,9 +3,10 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { NodeError } from '#src/errors/nodeError.js';
 import {
+  filterFrames,
   passThrough,
   type ResponseFilter,
-  renameInFrames,
+  renameFrames,
   renameInObject,
 } from '#src/openai/responseFilter.js';
 import { arbitraryCuts, arbitraryMembers, cut, objectText } from '#test/json/objectText.js';
@@ -13,6 +14,8 @@ import { propertyRuns } from '#test/runs.js';
 
 const callersName = 'caller/näme "1"';
 const callersJson = JSON.stringify(callersName);
+
+const renameInFrames = (name: string): ResponseFilter => filterFrames([renameFrames(name)]);
 
 function sendThrough(filter: ResponseFilter, pieces: readonly Buffer[]): Buffer {
   const out = pieces.map((piece) => filter.push(piece));
