@@ -43,6 +43,8 @@ const isScalarByte = (byte: number): boolean =>
   byte === 0x2b ||
   byte === 0x2e ||
   byte === 0x45;
+const isStructural = new Uint8Array(256);
+for (const byte of [quote, openBrace, closeBrace, openBracket, closeBracket]) isStructural[byte] = 1;
 const scalarForm = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
 const maxScalarBytes = 1_024;
 
@@ -335,10 +337,7 @@ function offsetOf(piece: Buffer, byte: number, from: number): number {
 
 /** Offset of the next quote or bracket, or the length. Long lists of numbers are passed over here. */
 function skipScalars(piece: Buffer, from: number): number {
-  for (let at = from; at < piece.length; at++) {
-    // Sets the one bit in which the two kinds of brackets differ; control characters are sorted out later.
-    const byte = piece[at]! | 0x20;
-    if (byte === quote || byte === openBrace || byte === closeBrace) return at;
-  }
-  return piece.length;
+  let at = from;
+  while (at < piece.length && isStructural[piece[at]!] === 0) at++;
+  return at;
 }

@@ -109,11 +109,11 @@ export function createInferenceMetrics(registry: MetricsRegistry): InferenceMetr
     };
     return {
       durationOf: remembered((errorType) => durations.labels({ ...labels, error_type: errorType })),
-      firstToken: remembered(() => firstTokens.labels({ endpoint, ...labels })),
-      perToken: remembered(() => perToken.labels(labels)),
+      firstToken: once(() => firstTokens.labels({ endpoint, ...labels })),
+      perToken: once(() => perToken.labels(labels)),
       streamOf: remembered((end) => streams.labels(model, end)),
-      input: remembered(() => tokensOf('input')),
-      output: remembered(() => tokensOf('output')),
+      input: once(() => tokensOf('input')),
+      output: once(() => tokensOf('output')),
     };
   };
   const made = new Map<string, ReturnType<typeof seriesOf>>();
@@ -130,18 +130,26 @@ export function createInferenceMetrics(registry: MetricsRegistry): InferenceMetr
       }
       series.durationOf(ended.errorType).observe(durationS);
       if (firstTokenS !== undefined) {
-        series.firstToken('').observe(firstTokenS);
+        series.firstToken().observe(firstTokenS);
         series.streamOf(end).inc();
       }
       if (counted === undefined) return;
       const { inputTokens, outputTokens, isEstimated } = counted;
-      series.input('')(inputTokens, isEstimated);
+      series.input()(inputTokens, isEstimated);
       // Embeddings have none, and a histogram of zeros would say nothing.
-      if (operation !== 'embeddings') series.output('')(outputTokens, isEstimated);
+      if (operation !== 'embeddings') series.output()(outputTokens, isEstimated);
       if (firstTokenS !== undefined && end === 'complete' && outputTokens > 1) {
-        series.perToken('').observe((durationS - firstTokenS) / (outputTokens - 1));
+        series.perToken().observe((durationS - firstTokenS) / (outputTokens - 1));
       }
     },
+  };
+}
+
+function once<Series>(make: () => Series): () => Series {
+  let made: Series | undefined;
+  return () => {
+    made ??= make();
+    return made;
   };
 }
 
