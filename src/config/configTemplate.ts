@@ -133,6 +133,9 @@ proxy:
   passThrough: false
   # Between two health checks of a backend, at least 3s.
   healthInterval: "10s"
+  # After how much silence an event stream that has begun gets a ": keepalive" comment, for proxies on the way that
+  # close quiet connections; "0s" = never.
+  keepAliveComments: "0s"
   # Per model, in front of maxConcurrency (no effect in this version).
   # queue:
   #   maxWaiting: 256
@@ -143,8 +146,6 @@ proxy:
   # breaker:
   #   failures: 5
   #   openFor: "10s"
-  # Interval of ": keepalive" comments in quiet streams; "0s" = none (no effect in this version).
-  # keepAliveComments: "0s"
   # "prefix" sends requests that begin alike to the same backend (warm caches); "none" goes by load alone
   # (no effect in this version).
   # affinity: "none"

@@ -14,7 +14,6 @@ export const keysWithoutEffect = [
   'proxy.queue',
   'proxy.retryBudgetPercent',
   'proxy.breaker',
-  'proxy.keepAliveComments',
   'proxy.affinity',
   'compute.gpu',
   'compute.maxMatrixSize',

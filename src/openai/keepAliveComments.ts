@@ -5,15 +5,18 @@
  */
 import type { Exchange } from '../http/exchange.js';
 
+/** The part of an exchange that this needs. */
+type QuietExchange = Pick<Exchange, 'attempt' | 'write' | 'onEnd' | 'isBackedUp' | 'isOpen'>;
+
 const comment = Buffer.from(': keepalive\n\n');
 
 export class KeepAliveComments {
-  readonly #x: Exchange;
+  readonly #x: QuietExchange;
   readonly #isBetweenFrames: () => boolean;
   readonly #timer: NodeJS.Timeout;
 
   /** @param isBetweenFrames whether what was sent so far ends with a whole frame */
-  constructor(x: Exchange, quietMs: number, isBetweenFrames: () => boolean) {
+  constructor(x: QuietExchange, quietMs: number, isBetweenFrames: () => boolean) {
     this.#x = x;
     this.#isBetweenFrames = isBetweenFrames;
     this.#timer = setTimeout(this.#onQuiet, quietMs);
