@@ -72,9 +72,8 @@ export class EventFrames {
   /** Lets the held frame go but for what may be half of its end. */
   forget(): void {
     const kept = Math.min(this.#used, splitBytes);
-    const rest = this.#buffer.subarray(this.#used - kept, this.#used);
-    this.#buffer = Buffer.alloc(firstFrameBytes);
-    this.#used = rest.copy(this.#buffer);
+    this.#buffer.copyWithin(0, this.#used - kept, this.#used);
+    this.#used = kept;
     this.#searched = 0;
     this.#isForgotten = true;
   }

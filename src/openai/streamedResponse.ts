@@ -92,6 +92,10 @@ export class StreamedResponse implements UpstreamHandler {
     this.#x.releaseBody();
     this.#isEventStream = isEventStream(type);
     const isEncoded = (response.headers['content-encoding'] ?? 'identity') !== 'identity';
+    // Nothing stays of a response that another one took the place of.
+    this.#filter = passThrough;
+    this.#usage = undefined;
+    this.#tally = undefined;
     if (response.status < 300) this.#readAndChange(type, isEncoded);
     if (!response.isFramed && isJson(type) && !isEncoded) this.#object = new TopLevelMember('');
   }

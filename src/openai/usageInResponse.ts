@@ -51,6 +51,8 @@ export function readUsageInFrames(tally: TokenTally): UsageReader {
       frames.push(piece);
       for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
         if (!frames.isPart) readUsageOfFrame(tally, frame);
+        // Of a frame that long it is not known what it carries, but text is likely.
+        else if (tally.countsText) tally.countText();
       }
       frames.keepRest();
       if (frames.heldBytes > maxFrameBytes) frames.forget();

@@ -215,6 +215,20 @@ describe('the tokens of an event stream', () => {
     }
   });
 
+  it('are not looked for in a long frame that comes in pieces, which counts as one text', () => {
+    const long = text('z'.repeat(200_000), ',"usage":{"prompt_tokens":1,"completion_tokens":1}');
+    assert.deepEqual(
+      readAll(readUsageInFrames, [long.slice(0, 100_000), long.slice(100_000)]),
+      guessed(10, 1),
+    );
+  });
+
+  it('stay estimated while only one of the two numbers covers everything', () => {
+    const running = text('x', ',"usage":{"prompt_tokens":9,"completion_tokens":1}');
+    const input = 'data: {"usage":{"prompt_tokens":9}}\n\n';
+    assert.deepEqual(readAll(readUsageInFrames, [running, text('y'), input]), guessed(9, 2));
+  });
+
   it('are not guessed for what is only passed through', () => {
     const { record, tally } = count('other');
     const reader = readUsageInFrames(tally);
