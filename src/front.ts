@@ -12,7 +12,7 @@ import { answerChallenge } from './challenge/challenge.js';
 import type { Config } from './config/config.js';
 import { NodeError, toNodeError } from './errors/nodeError.js';
 import { BodyBudget } from './http/bodyBudget.js';
-import type { Exchange } from './http/exchange.js';
+import type { Exchange, ExchangeEnd } from './http/exchange.js';
 import { limitBody } from './http/limitBody.js';
 import { allowMethods, type Handler, type Layer, type Route, routeAll, through } from './http/route.js';
 import { createHttpServer } from './http/server.js';
@@ -22,9 +22,11 @@ import { systemClock } from './lib/clock.js';
 import { createLogger, type LogLevel } from './logger/logger.js';
 import { watchEventLoop } from './metrics/eventLoopDelay.js';
 import { createFrontMetrics } from './metrics/frontMetrics.js';
+import { createInferenceMetrics } from './metrics/inferenceMetrics.js';
 import { MetricsRegistry, type MetricsSnapshot, snapshotMetrics } from './metrics/threadMetrics.js';
 import { createInference } from './openai/inference.js';
 import { listModels, retrieveModel } from './openai/models.js';
+import { operationOf } from './openai/operation.js';
 import type { RoutedModels } from './openai/routedModels.js';
 import { createServedModels } from './openai/servedModels.js';
 import { registrationState } from './registry/registrationWatch.js';
@@ -105,6 +107,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
   const log = createLogger({ level: data.logLevel, thread });
   const metricsRegistry = new MetricsRegistry();
   const metrics = createFrontMetrics(metricsRegistry, watchEventLoop(thread));
+  const inferenceMetrics = createInferenceMetrics(metricsRegistry);
 
   const inFlight = new InFlightTable(memory.inFlight);
   const vitals = new FrontVitals(memory.vitals);
@@ -145,6 +148,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
     maxIdleConnections: config.proxy.maxIdleConns || Number.POSITIVE_INFINITY,
     idleConnectionMs: config.proxy.idleConnTimeout,
     countAdmission: metrics.countAdmission,
+    keepAliveMs: config.proxy.keepAliveComments,
     countError: metrics.countUpstreamError,
     countRetry: metrics.countRetry,
     report: (x, backend, err, isRetried) =>
@@ -225,8 +229,16 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
       const durationMs = performance.now() - x.startedAtMs;
       const status = x.status === 0 ? 499 : x.status;
       metrics.countResponse(x.endpoint, status, durationMs / 1_000);
-      if (x.isTokenStream && x.firstByteAtMs > 0) {
-        metrics.observeFirstToken(x.endpoint, (x.firstByteAtMs - x.startedAtMs) / 1_000);
+      if (x.inference !== undefined) {
+        const wasStreamed = x.isTokenStream && x.firstByteAtMs > 0;
+        inferenceMetrics.record(x.inference, {
+          endpoint: x.endpoint,
+          operation: operationOf(x.endpoint) ?? 'other',
+          end,
+          errorType: errorTypeOf(x, end),
+          durationS: durationMs / 1_000,
+          firstTokenS: wasStreamed ? (x.firstByteAtMs - x.startedAtMs) / 1_000 : undefined,
+        });
       }
       if (log.isLevelEnabled('debug')) log.debug({ ...summaryOf(x), end, status, durationMs }, 'request');
     });
@@ -329,6 +341,12 @@ function authorityOf(view: Pick<RegistryView, 'lookup' | 'isFresh'>): CallerAuth
       return (view.lookup(caller) & namedByActive) !== 0 ? 'known' : 'unknown';
     },
   };
+}
+
+/** Ours has a code, the client's is that it left, a backend's own has a status that was passed. */
+function errorTypeOf(x: Exchange, end: ExchangeEnd): string {
+  if (end === 'client_closed') return end;
+  return x.errorCode ?? (x.status >= 400 ? String(x.status) : '');
 }
 
 function summaryOf(x: Exchange): Record<string, unknown> {

@@ -145,8 +145,9 @@ proxy:
   breaker:
     failures: 5
     openFor: "10s"
-  # Interval of ": keepalive" comments in quiet streams; "0s" = none (no effect in this version).
-  # keepAliveComments: "0s"
+  # After how much silence an event stream that has begun gets a ": keepalive" comment, for proxies on the way that
+  # close quiet connections; "0s" = never.
+  keepAliveComments: "0s"
   # "prefix" sends conversations that begin alike to the same backend (warm caches) while its load allows; "none"
   # goes by load alone.
   affinity: "none"

@@ -11,7 +11,6 @@ export const keysWithoutEffect = [
   'node.publicUrl',
   'auth.authorities',
   'auth.session',
-  'proxy.keepAliveComments',
   'compute.gpu',
   'compute.maxMatrixSize',
   'compute.commitmentTtl',

@@ -103,6 +103,11 @@ export class Exchange {
     return this.status !== 0;
   }
 
+  /** True while the client takes less than was sent to it. */
+  get isBackedUp(): boolean {
+    return !this.#accepted;
+  }
+
   /** Called once, when the exchange ends in whatever way; at once if it has. */
   onEnd(listener: (end: ExchangeEnd) => void): void {
     if (this.#end === undefined) this.#onEnd.push(listener);
@@ -271,6 +276,7 @@ export class Exchange {
     this.#isWatching = true;
     this.#response.onWritable((offset) => {
       if (!this.isOpen) return true;
+      this.#accepted = true;
       const pending = this.#pending;
       if (pending !== undefined) {
         const rest = pending.subarray(offset - this.#pendingOffset);

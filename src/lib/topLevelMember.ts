@@ -1,7 +1,8 @@
 /**
- * Finds the string value of one top-level member of a JSON object in bytes that may come in pieces, without
- * parsing or copying the rest. Checks what it passes over as far as it must to be sure of the top level: one
- * object, strings closed, brackets paired, members of the form `"key": value`. Runs on the fronts.
+ * Finds the string value of one top-level member of a JSON object in bytes that may come in pieces, or the
+ * object that it holds, without parsing or copying the rest. Checks what it passes over as far as it must to be
+ * sure of the top level: one object, strings closed, brackets paired, members of the form `"key": value`. Runs on
+ * the fronts.
  *
  * Inside strings, which are most of a chat request, it leaps from quote to quote with `indexOf`.
  */
@@ -42,10 +43,13 @@ const isScalarByte = (byte: number): boolean =>
   byte === 0x2b ||
   byte === 0x2e ||
   byte === 0x45;
+const isStructural = new Uint8Array(256);
+for (const byte of [quote, openBrace, closeBrace, openBracket, closeBracket]) isStructural[byte] = 1;
 const scalarForm = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
 const maxScalarBytes = 1_024;
 
 const nothing: readonly MemberValue[] = [];
+const noBytes = Buffer.alloc(0);
 
 export class TopLevelMember {
   /** Offset of the object's opening brace, counted over all pieces. */
@@ -56,8 +60,11 @@ export class TopLevelMember {
   lookalikes = 0;
   /** How often the wanted key came with a value that is not a string. */
   otherValues = 0;
+  /** The bytes of the last object that the wanted key held, when objects are kept. */
+  lastObject: Buffer | undefined;
 
   readonly #key: string;
+  readonly #maxObjectBytes: number;
   readonly #keyBytes: Buffer;
   readonly #maxKeyBytes: number;
   #place: Place = 'start';
@@ -76,9 +83,14 @@ export class TopLevelMember {
   /** The next backslash and the next quote of this piece, remembered so that each byte is searched once for each. */
   #escapeAt = -1;
   #quoteAt = -1;
+  /** What was seen of an object that is kept, and where in this piece it goes on. */
+  #object: Buffer | undefined;
+  #objectFrom = 0;
 
-  constructor(key: string) {
+  /** @param maxObjectBytes of the longest object that is kept; 0 keeps none */
+  constructor(key: string, maxObjectBytes = 0) {
     this.#key = key;
+    this.#maxObjectBytes = maxObjectBytes;
     this.#keyBytes = Buffer.from(key);
     this.#maxKeyBytes = key.length * escapeFactor;
   }
@@ -120,12 +132,30 @@ export class TopLevelMember {
         }
         continue;
       }
-      const byte = piece[at]!;
-      if (this.#closers.length > 0) this.#nested(byte);
-      else this.#topLevel(byte, at);
+      if (this.#closers.length > 0) {
+        at = skipScalars(piece, at);
+        if (at === piece.length) break;
+        this.#nested(piece[at]!);
+        at++;
+        if (this.#object !== undefined && this.#closers.length === 0) {
+          this.lastObject = this.#withPart(this.#object, piece.subarray(this.#objectFrom, at));
+          this.#object = undefined;
+        }
+        continue;
+      }
+      this.#topLevel(piece[at]!, at);
       at++;
     }
+    if (this.#object !== undefined) {
+      this.#object = this.#withPart(this.#object, piece.subarray(this.#objectFrom));
+      this.#objectFrom = 0;
+    }
     return found ?? nothing;
+  }
+
+  /** A copy, since the memory of a piece is not ours; `undefined` when it gets too long. */
+  #withPart(object: Buffer, part: Buffer): Buffer | undefined {
+    return object.length + part.length > this.#maxObjectBytes ? undefined : Buffer.concat([object, part]);
   }
 
   /** Passes over a string up to its end or the end of the piece; returns where it stopped. */
@@ -280,6 +310,11 @@ export class TopLevelMember {
     if (this.#isWanted) {
       this.otherValues++;
       this.#isWanted = false;
+      this.lastObject = undefined;
+      if (byte === openBrace && this.#maxObjectBytes > 0) {
+        this.#object = noBytes;
+        this.#objectFrom = at;
+      }
     }
     if (byte === openBrace || byte === openBracket) this.#open(byte);
     else if (isScalarByte(byte)) this.#scalar = String.fromCharCode(byte);
@@ -298,4 +333,11 @@ export class TopLevelMember {
 function offsetOf(piece: Buffer, byte: number, from: number): number {
   const at = piece.indexOf(byte, from);
   return at === -1 ? piece.length : at;
+}
+
+/** Offset of the next quote or bracket, or the length. Long lists of numbers are passed over here. */
+function skipScalars(piece: Buffer, from: number): number {
+  let at = from;
+  while (at < piece.length && isStructural[piece[at]!] === 0) at++;
+  return at;
 }

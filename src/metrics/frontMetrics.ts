@@ -9,7 +9,6 @@ import type { MetricsRegistry } from './threadMetrics.js';
 export interface FrontMetrics {
   /** `statusCode` is 499 when the client left before the answer began. */
   countResponse(endpoint: string, statusCode: number, durationS: number): void;
-  observeFirstToken(endpoint: string, seconds: number): void;
   countAuth(outcome: string): void;
   countUpstreamError(backend: string, kind: string): void;
   /** How a request came to a place at a backend of its model, or did not. */
@@ -21,10 +20,6 @@ export interface FrontMetrics {
 
 /** From a cached model list to a long generation. */
 const durationBucketsS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
-/** The boundaries that OpenTelemetry's GenAI conventions ask for. */
-const firstTokenBucketsS = [
-  0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
-];
 
 export function createFrontMetrics(registry: MetricsRegistry, delay: EventLoopDelay): FrontMetrics {
   const responses = registry.add(
@@ -41,15 +36,6 @@ export function createFrontMetrics(registry: MetricsRegistry, delay: EventLoopDe
       help: 'From the head of a request to the end of its answer.',
       labelNames: ['endpoint'],
       buckets: durationBucketsS,
-      registers: [],
-    }),
-  );
-  const firstTokens = registry.add(
-    new Histogram({
-      name: 'gen_ai_server_time_to_first_token_seconds',
-      help: 'From the head of a request to the first byte of its streamed answer.',
-      labelNames: ['endpoint'],
-      buckets: firstTokenBucketsS,
       registers: [],
     }),
   );
@@ -114,7 +100,6 @@ export function createFrontMetrics(registry: MetricsRegistry, delay: EventLoopDe
     return series;
   };
   const durationOf = remembered((endpoint) => durations.labels(endpoint));
-  const firstTokenOf = remembered((endpoint) => firstTokens.labels(endpoint));
   const admissionOf = remembered((model) => remembered((outcome) => admissions.labels(model, outcome)));
   const waitOf = remembered((model) => waits.labels(model));
   const authOf = remembered((outcome) => auth.labels(outcome));
@@ -124,7 +109,6 @@ export function createFrontMetrics(registry: MetricsRegistry, delay: EventLoopDe
       responseOf(endpoint, statusCode).inc();
       durationOf(endpoint).observe(durationS);
     },
-    observeFirstToken: (endpoint, seconds) => firstTokenOf(endpoint).observe(seconds),
     countAuth: (outcome) => authOf(outcome).inc(),
     countUpstreamError: (backend, kind) => upstreamErrors.labels(backend, kind).inc(),
     countAdmission(model, outcome, waitedMs) {

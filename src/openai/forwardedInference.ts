@@ -24,6 +24,7 @@ export interface InferenceServices {
   readonly endpointOf: (backend: RoutedBackend) => BackendEndpoint;
   readonly retryBudgetOf: (model: RoutedModel) => RetryBudget;
   readonly timeouts: UpstreamTimeouts;
+  readonly keepAliveMs: number;
   readonly countError: (backend: string, kind: UpstreamErrorKind) => void;
   readonly countRetry: (backend: string) => void;
   /** Logs what the caller is not told. */
@@ -34,10 +35,19 @@ export interface InferenceServices {
 export interface ForwardedInferenceOptions {
   readonly x: Exchange;
   readonly model: RoutedModel;
-  readonly named: ModelInRequest;
-  readonly hasJsonBody: boolean;
+  /** The name that the caller used, if any. */
+  readonly requested: string | undefined;
   /** Path and query. */
   readonly target: string;
+  readonly payload: Payload;
+  readonly hidesUsage: boolean;
+}
+
+/** What goes upstream. */
+export interface Payload {
+  readonly bytes: Buffer;
+  /** `undefined` where there is no JSON to name a model in. */
+  readonly named: ModelInRequest | undefined;
 }
 
 /**
@@ -57,17 +67,23 @@ const verdicts = {
   status_3xx: 'alive',
 } as const satisfies Record<AttemptFaultKind, 'failing' | 'unclear' | 'alive'>;
 
+const emptyBytes = Buffer.alloc(0);
+
 export class ForwardedInference implements AttemptWatcher {
   readonly #services: InferenceServices;
-  readonly #options: ForwardedInferenceOptions;
+  readonly #options: Omit<ForwardedInferenceOptions, 'payload'>;
   readonly #startedAtMs = performance.now();
   readonly #tried: RoutedBackend[] = [];
+  /** Until a backend answers; an answer may take minutes, and nobody needs the body any more. */
+  #payload: Payload | undefined;
   #place: Place | undefined;
   #call: UpstreamCall | undefined;
 
   constructor(services: InferenceServices, options: ForwardedInferenceOptions) {
     this.#services = services;
-    this.#options = options;
+    this.#payload = options.payload;
+    const { payload: _, ...rest } = options;
+    this.#options = rest;
   }
 
   start(place: Place): void {
@@ -80,6 +96,12 @@ export class ForwardedInference implements AttemptWatcher {
   }
 
   accepted(): void {
+    this.#payload = undefined;
+    this.#settleProbe();
+  }
+
+  /** The backend gave an answer of its own. */
+  #settleProbe(): void {
     const place = this.#place;
     // A probe that is answered closes the breaker now: a long stream would keep the others out until its end.
     if (place?.isProbe !== true) return;
@@ -99,7 +121,7 @@ export class ForwardedInference implements AttemptWatcher {
     const { label, slot } = place.backend;
     countError(label, kind);
     const verdict = verdicts[kind];
-    if (verdict === 'alive') this.accepted();
+    if (verdict === 'alive') this.#settleProbe();
     else if (verdict === 'failing' || place.isProbe) {
       const hasOpened = breakers.fail(slot, place.isProbe);
       place.isProbe = false;
@@ -135,8 +157,9 @@ export class ForwardedInference implements AttemptWatcher {
   }
 
   #attempt({ backend }: Place): void {
-    const { endpointOf, timeouts } = this.#services;
-    const { x, model, named, hasJsonBody, target } = this.#options;
+    const { endpointOf, timeouts, keepAliveMs } = this.#services;
+    const { x, model, requested, target, hidesUsage } = this.#options;
+    const { bytes = emptyBytes, named } = this.#payload ?? {};
     const { connections, headers, basePath } = endpointOf(backend);
     const record = x.inference;
     if (record !== undefined) {
@@ -145,9 +168,10 @@ export class ForwardedInference implements AttemptWatcher {
       record.attempts++;
     }
     // A flat configuration without an alias has one backend for all names: nothing is renamed then.
-    const upstreamName = backend.model ?? named.requested;
-    const isRenamed = hasJsonBody && upstreamName !== undefined && upstreamName !== named.requested;
-    const body = isRenamed ? named.renamed(upstreamName) : x.body.bytes;
+    const upstreamName = backend.model ?? requested;
+    const isRenamed = named !== undefined && upstreamName !== undefined && upstreamName !== requested;
+    const renameTo = isRenamed ? (requested ?? model.name) : undefined;
+    const body = isRenamed ? named.renamed(upstreamName) : bytes;
     x.phase = 'forward';
     // A refusal is answered elsewhere while its body still comes in.
     this.#call?.abort();
@@ -156,7 +180,7 @@ export class ForwardedInference implements AttemptWatcher {
     this.#call = forward({
       connections,
       timeouts: { ...timeouts, totalMs: Math.max(1, leftMs) },
-      handler: new StreamedResponse(x, isRenamed ? (named.requested ?? model.name) : undefined, this),
+      handler: new StreamedResponse(x, { renameTo, hidesUsage, keepAliveMs }, this),
       request: {
         method: x.head.method,
         path: `${basePath}${target}`,

@@ -9,13 +9,14 @@ import type { WaitingLines } from '../shm/waitingLines.js';
 import type { UpstreamTimeouts } from '../upstream/forward.js';
 import { type AdmissionOutcome, createAdmission } from './admission.js';
 import { createBackendEndpoints } from './backendEndpoints.js';
-import { ForwardedInference, type InferenceServices } from './forwardedInference.js';
-import { findModel, type ModelInRequest } from './modelInRequest.js';
+import { ForwardedInference, type InferenceServices, type Payload } from './forwardedInference.js';
+import { findModel } from './modelInRequest.js';
 import { promptPrefixKey } from './promptPrefix.js';
 import { RetryBudget } from './retryBudget.js';
 import type { BackendStates } from './selectBackend.js';
 import type { ServedModels } from './servedModels.js';
 import { isJson } from './upstreamStatus.js';
+import { askForUsage } from './usageInRequest.js';
 
 export interface InferenceOptions
   extends Pick<InferenceServices, 'countError' | 'countRetry' | 'report' | 'reportOpened'> {
@@ -30,6 +31,8 @@ export interface InferenceOptions
   readonly timeouts: UpstreamTimeouts;
   readonly maxIdleConnections: number;
   readonly idleConnectionMs: number;
+  /** After how much silence a comment is sent in an event stream; 0 for never. */
+  readonly keepAliveMs: number;
   readonly countAdmission: (model: string, outcome: AdmissionOutcome, waitedMs: number) => void;
 }
 
@@ -46,13 +49,6 @@ export interface Inference {
 /** Visible ASCII: what a request target may consist of. */
 const uriCharacters = /^[\x21-\x7e]*$/;
 const dotSegment = /(?:^|\/|%2f|%5c)(?:\.|%2e){1,2}(?:\/|%2f|%5c|$)/i;
-
-const noModel: ModelInRequest = {
-  requested: undefined,
-  renamed: () => {
-    throw new NodeError('internal_error', { meta: { reason: 'no JSON body to name a model in' } });
-  },
-};
 
 export function createInference(options: InferenceOptions): Inference {
   const { front, models, states, lines, queue, timeouts } = options;
@@ -85,9 +81,10 @@ export function createInference(options: InferenceOptions): Inference {
     },
   };
 
-  const serve = (x: Exchange, named: ModelInRequest): void => {
+  const serve = (x: Exchange, payload: Payload, hidesUsage = false): void => {
     const target = targetOf(x);
-    const model = models().resolve(named.requested);
+    const requested = payload.named?.requested;
+    const model = models().resolve(requested);
     x.inference = {
       model: model.name,
       backend: undefined,
@@ -97,20 +94,24 @@ export function createInference(options: InferenceOptions): Inference {
       usage: undefined,
     };
     services.retryBudgetOf(model).deposit();
-    const hasJsonBody = named !== noModel;
-    const isSpread = options.affinity === 'none' || model.backends.length === 1 || !hasJsonBody;
+    const isSpread = options.affinity === 'none' || model.backends.length === 1 || !payload.named;
     const affinityKey = isSpread ? undefined : promptPrefixKey(x.body.bytes);
     admission.admit(x, model, affinityKey, (place) => {
       x.phase = 'select';
-      new ForwardedInference(services, { x, model, named, hasJsonBody, target }).start(place);
+      const request = { x, model, requested, target, payload, hidesUsage };
+      new ForwardedInference(services, request).start(place);
     });
   };
 
   return {
-    json: (x) => serve(x, findModel(x.body.bytes)),
+    json: (x) => {
+      const { body, isHidden } = askForUsage(x.endpoint, x.body.bytes);
+      serve(x, { bytes: body, named: findModel(body) }, isHidden);
+    },
     passThrough: (x) => {
-      const hasJson = x.body.bytes.length > 0 && isJson(x.head.headers.get('content-type'));
-      serve(x, hasJson ? findModel(x.body.bytes) : noModel);
+      const { bytes } = x.body;
+      const hasJson = bytes.length > 0 && isJson(x.head.headers.get('content-type'));
+      serve(x, { bytes, named: hasJson ? findModel(bytes) : undefined });
     },
     prune() {
       endpoints.prune(models().all);

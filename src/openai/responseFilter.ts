@@ -1,10 +1,15 @@
 /**
- * Response bodies on their way to the caller. Where the backend calls the model what the caller does, bytes
- * pass as they are; otherwise the name is mapped back: in a JSON object as it streams by, in an event stream
- * frame by frame. Runs on the fronts.
+ * Response bodies on their way to the caller. Where the backend calls the model what the caller does, and nothing
+ * was asked of it that the caller did not ask, bytes pass as they are. Otherwise the name is mapped back, in a
+ * JSON object as it streams by, in an event stream frame by frame; and a frame with token counts that only this
+ * node asked for is left out. The `"usage":null` that some servers then put into all other frames stays: it is
+ * part of frames that are not ours, and every client takes it. Runs on the fronts.
  */
 import { NodeError } from '../errors/nodeError.js';
 import { TopLevelMember } from '../lib/topLevelMember.js';
+import { dataLines, EventFrames } from './eventFrames.js';
+import type { TokenTally } from './tokenTally.js';
+import { readUsageOfFrame } from './usageInResponse.js';
 
 export interface ResponseFilter {
   /** What may be sent on now; empty when the piece is held back. */
@@ -15,12 +20,7 @@ export interface ResponseFilter {
 
 /** Longest event frame that is held while its end is awaited. */
 const maxFrameBytes = 1_024 * 1_024;
-/** Most frames are one token in a few hundred bytes. */
-const firstFrameBytes = 4 * 1_024;
 const empty = Buffer.alloc(0);
-const lineFeed = 0x0a;
-const carriageReturn = 0x0d;
-const dataField = Buffer.from('data:');
 
 /** Bytes as they come. */
 export const passThrough: ResponseFilter = { push: (piece) => piece, end: () => empty };
@@ -59,66 +59,59 @@ export function renameInObject(name: string): ResponseFilter {
   };
 }
 
-/** Replaces the top-level `model` in the data of each event frame. A frame is sent when it is whole. */
-export function renameInFrames(name: string): ResponseFilter {
-  /** Grows by doubling, so that a long frame in small pieces costs no more than one in large ones. */
-  let buffer = Buffer.allocUnsafe(firstFrameBytes);
-  let used = 0;
-  /** Where the search for the end of the held frame goes on. */
-  let searched = 0;
+/** What becomes of one whole event frame; empty when it is not for the caller. */
+export type FrameStep = (frame: Buffer) => Buffer;
 
-  const hold = (piece: Buffer): void => {
-    if (used + piece.length > buffer.length) {
-      const larger = Buffer.allocUnsafe(Math.max(2 * buffer.length, used + piece.length));
-      buffer.copy(larger, 0, 0, used);
-      buffer = larger;
+/** Takes each event frame through the steps, in order. A frame is sent when it is whole. */
+export function filterFrames(steps: readonly FrameStep[]): ResponseFilter {
+  const frames = new EventFrames();
+
+  const filtered = (frame: Buffer): Buffer => {
+    let passed = frame;
+    for (const step of steps) {
+      if (passed.length > 0) passed = step(passed);
     }
-    used += piece.copy(buffer, used);
+    return passed;
   };
 
   return {
     push(piece) {
-      // Mostly nothing is held and the piece is whole frames: then they are read where they lie.
-      const isHeld = used > 0;
-      if (isHeld) hold(piece);
-      const bytes = isHeld ? buffer.subarray(0, used) : piece;
+      frames.push(piece);
       const out: Buffer[] = [];
-      let start = 0;
-      for (;;) {
-        const end = frameEnd(bytes, Math.max(start, searched));
-        if ((end === -1 ? bytes.length : end) - start > maxFrameBytes) {
-          throw new NodeError('upstream_reset', { meta: { reason: 'an event frame is too long' } });
-        }
-        if (end === -1) break;
-        out.push(renameFrame(bytes.subarray(start, end), name));
-        start = end;
-        searched = end;
+      /** Frames that pass as they are go out in one run. */
+      let runStart = 0;
+      for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
+        if (frame.length > maxFrameBytes) throw tooLong();
+        const passed = filtered(frame);
+        if (passed === frame) continue;
+        out.push(frames.bytes.subarray(runStart, frames.end - frame.length), passed);
+        runStart = frames.end;
       }
-      // A copy of what was held, because the buffer is used again.
-      const whole = !isHeld && out.length === 1 ? out[0]! : Buffer.concat(out);
-      if (isHeld) {
-        buffer.copyWithin(0, start, used);
-        used -= start;
-      } else hold(piece.subarray(start));
-      // A blank line may be split over two pieces: look again at the last three bytes.
-      searched = Math.max(0, used - 3);
+      const run = frames.bytes.subarray(runStart, frames.end);
+      // A copy of what was held, because that memory is used again.
+      const whole = out.length === 0 && !frames.isHeld ? run : Buffer.concat([...out, run]);
+      frames.keepRest();
+      if (frames.heldBytes > maxFrameBytes) throw tooLong();
       return whole;
     },
-    end: () => renameFrame(buffer.subarray(0, used), name),
+    end: () => filtered(frames.rest()),
   };
 }
 
-/** Offset behind the blank line that ends a frame, or −1. Lines end in LF, CRLF or CR. */
-function frameEnd(bytes: Buffer, from: number): number {
-  for (let at = from; at < bytes.length; at++) {
-    const byte = bytes[at]!;
-    if (byte === lineFeed) {
-      if (bytes[at + 1] === lineFeed) return at + 2;
-      if (bytes[at + 1] === carriageReturn && bytes[at + 2] === lineFeed) return at + 3;
-    } else if (byte === carriageReturn && bytes[at + 1] === carriageReturn) return at + 2;
-  }
-  return -1;
-}
+const tooLong = (): NodeError =>
+  new NodeError('upstream_reset', { meta: { reason: 'an event frame is too long' } });
+
+/** Replaces the top-level `model` in the data of a frame. */
+export const renameFrames =
+  (name: string): FrameStep =>
+  (frame) =>
+    renameFrame(frame, name);
+
+/** Counts the tokens of a stream, and takes the frame away that tells nothing but their number. */
+export const hideUsage =
+  (tally: TokenTally): FrameStep =>
+  (frame) =>
+    readUsageOfFrame(tally, frame) ? empty : frame;
 
 function renameFrame(frame: Buffer, name: string): Buffer {
   const lines = dataLines(frame);
@@ -144,18 +137,4 @@ function renameFrame(frame: Buffer, name: string): Buffer {
   }
   out.push(frame.subarray(from));
   return Buffer.concat(out);
-}
-
-/** The values of a frame's `data:` lines, as offsets. */
-function dataLines(frame: Buffer): { start: number; end: number }[] {
-  const lines: { start: number; end: number }[] = [];
-  let at = 0;
-  while (at < frame.length) {
-    let end = at;
-    while (end < frame.length && frame[end] !== lineFeed && frame[end] !== carriageReturn) end++;
-    if (frame.subarray(at, at + dataField.length).equals(dataField))
-      lines.push({ start: at + dataField.length, end });
-    at = end + 1;
-  }
-  return lines;
 }

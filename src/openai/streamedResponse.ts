@@ -9,7 +9,18 @@ import type { Exchange } from '../http/exchange.js';
 import { TopLevelMember } from '../lib/topLevelMember.js';
 import type { UpstreamFault, UpstreamHandler, UpstreamResponse } from '../upstream/forward.js';
 import { downstreamHeaders } from './headers.js';
-import { passThrough, type ResponseFilter, renameInFrames, renameInObject } from './responseFilter.js';
+import { KeepAliveComments } from './keepAliveComments.js';
+import { operationOf } from './operation.js';
+import {
+  type FrameStep,
+  filterFrames,
+  hideUsage,
+  passThrough,
+  type ResponseFilter,
+  renameFrames,
+  renameInObject,
+} from './responseFilter.js';
+import { TokenTally } from './tokenTally.js';
 import {
   type AttemptFaultKind,
   faultError,
@@ -17,6 +28,17 @@ import {
   isJson,
   responseRefusal,
 } from './upstreamStatus.js';
+import { readNoUsage, readUsageInFrames, readUsageInObject, type UsageReader } from './usageInResponse.js';
+
+/** How the answer differs from what the backend sends. */
+interface ResponseChanges {
+  /** The name to map the model back to; `undefined` when it was not mapped. */
+  readonly renameTo: string | undefined;
+  /** Whether the caller did not ask for the frame with the token counts. */
+  readonly hidesUsage: boolean;
+  /** After how much silence a comment is sent; 0 for never. */
+  readonly keepAliveMs: number;
+}
 
 /** Who follows one attempt at a backend and may try another. */
 export interface AttemptWatcher {
@@ -35,11 +57,14 @@ const empty = Buffer.alloc(0);
 
 export class StreamedResponse implements UpstreamHandler {
   readonly #x: Exchange;
-  /** The name to map the model back to; `undefined` when it was not mapped. */
-  readonly #renameTo: string | undefined;
+  readonly #changes: ResponseChanges;
   readonly #watcher: AttemptWatcher;
   #response: UpstreamResponse | undefined;
   #filter: ResponseFilter = passThrough;
+  #tally: TokenTally | undefined;
+  /** `undefined` when the filter sees every frame anyway. */
+  #usage: UsageReader | undefined;
+  #keepAlive: KeepAliveComments | undefined;
   #isEventStream = false;
   /** The last bytes sent, to know whether an event frame is open. */
   #tail: Buffer = empty;
@@ -47,9 +72,9 @@ export class StreamedResponse implements UpstreamHandler {
   #received: Buffer = empty;
   #object: TopLevelMember | undefined;
 
-  constructor(x: Exchange, renameTo: string | undefined, watcher: AttemptWatcher) {
+  constructor(x: Exchange, changes: ResponseChanges, watcher: AttemptWatcher) {
     this.#x = x;
-    this.#renameTo = renameTo;
+    this.#changes = changes;
     this.#watcher = watcher;
   }
 
@@ -72,17 +97,39 @@ export class StreamedResponse implements UpstreamHandler {
     this.#x.releaseBody();
     this.#isEventStream = isEventStream(type);
     const isEncoded = (response.headers['content-encoding'] ?? 'identity') !== 'identity';
-    if (this.#renameTo !== undefined && !isEncoded && response.status < 300) {
-      if (this.#isEventStream) this.#filter = renameInFrames(this.#renameTo);
-      else if (isJson(type)) this.#filter = renameInObject(this.#renameTo);
-    }
+    // Nothing stays of a response that another one took the place of.
+    this.#filter = passThrough;
+    this.#usage = undefined;
+    this.#tally = undefined;
+    if (response.status < 300) this.#readAndChange(type, isEncoded);
     if (!response.isFramed && isJson(type) && !isEncoded) this.#object = new TopLevelMember('');
+  }
+
+  /** What is passed from a backend's error is neither counted nor changed. */
+  #readAndChange(type: string | undefined, isEncoded: boolean): void {
+    const x = this.#x;
+    const { renameTo, hidesUsage } = this.#changes;
+    const operation = operationOf(x.endpoint);
+    const tally = new TokenTally({ record: x.inference, operation, requestBytes: x.receivedBytes });
+    this.#tally = tally;
+    if (isEncoded) this.#usage = readNoUsage(tally);
+    else if (this.#isEventStream) {
+      const steps: FrameStep[] = [];
+      if (hidesUsage) steps.push(hideUsage(tally));
+      else this.#usage = readUsageInFrames(tally);
+      if (renameTo !== undefined) steps.push(renameFrames(renameTo));
+      if (steps.length > 0) this.#filter = filterFrames(steps);
+    } else if (isJson(type)) {
+      this.#usage = readUsageInObject(tally);
+      if (renameTo !== undefined) this.#filter = renameInObject(renameTo);
+    } else this.#usage = readNoUsage(tally);
   }
 
   onData(piece: Buffer): boolean {
     const x = this.#x;
     try {
       this.#judge(piece);
+      this.#usage?.read(piece);
       const out = this.#filter.push(piece);
       return out.length === 0 || this.#send(out);
     } catch (thrown) {
@@ -101,6 +148,7 @@ export class StreamedResponse implements UpstreamHandler {
       this.#break('reset', new NodeError('upstream_reset', { meta: { reason: 'closed before the end' } }));
       return;
     }
+    this.#usage?.end();
     const rest = this.#filter.end();
     if (rest.length > 0) this.#send(rest);
     else this.#start();
@@ -116,6 +164,7 @@ export class StreamedResponse implements UpstreamHandler {
   #send(out: Buffer): boolean {
     this.#start();
     if (this.#isEventStream) this.#tail = tailOf(this.#tail, out, frameTailBytes);
+    this.#keepAlive?.restart();
     return this.#x.write(out);
   }
 
@@ -128,6 +177,11 @@ export class StreamedResponse implements UpstreamHandler {
     // off would fill the length up and make it look complete.
     const isCounted = this.#filter === passThrough && !this.#isEventStream;
     x.isTokenStream = this.#isEventStream && status < 300;
+    this.#tally?.serve();
+    const { keepAliveMs } = this.#changes;
+    if (keepAliveMs > 0 && x.isTokenStream) {
+      this.#keepAlive = new KeepAliveComments(x, keepAliveMs, () => endsFrame(this.#tail));
+    }
     x.start(status, downstreamHeaders(headers), isCounted ? contentLength : null);
   }
 

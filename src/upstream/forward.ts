@@ -105,7 +105,8 @@ const staleWithinMs = 250;
 /** One class, so that undici's callbacks cost no closure per request or piece. */
 class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
   readonly #connections: Connections;
-  readonly #request: UpstreamRequest;
+  /** Until the response begins; its body may be large and the response long. */
+  #request: UpstreamRequest | undefined;
   readonly #handler: UpstreamHandler;
   readonly #timeouts: UpstreamTimeouts;
   readonly #total: NodeJS.Timeout;
@@ -135,6 +136,7 @@ class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
   }
 
   start(): void {
+    if (this.#request === undefined) return;
     const { method, path, headers, body } = this.#request;
     const { client, socket } = this.#connection;
     this.#isReused = socket !== undefined && !socket.destroyed;
@@ -176,6 +178,7 @@ class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     // 1xx responses are undici's to swallow, but it hands 103 on.
     if (this.#isSettled || status < 200) return;
+    this.#request = undefined;
     const length = headers['content-length'];
     const contentLength = length !== undefined && decimal.test(length) ? Number(length) : null;
     this.#contentLength = contentLength;

@@ -78,6 +78,10 @@ describe('streaming', () => {
   });
 
   const chat = (model: string) => ({ body: { model, stream: true } });
+  /** The caller takes the token counts itself, so that nothing in the stream is the node's. */
+  const chatWithUsage = (model: string) => ({
+    body: { model, stream: true, stream_options: { include_usage: true } },
+  });
   const chatUrl = (): string => `${node.url}/v1/chat/completions`;
 
   /** Sends a body in the given pieces as chunks and returns what the caller got. */
@@ -86,6 +90,7 @@ describe('streaming', () => {
     type: string,
     pieces: readonly Buffer[],
     framing: 'chunked' | 'length' | 'close' = 'chunked',
+    request = chat(model),
   ): Promise<Answer> => {
     backend.answer = (request) => {
       const filled = pieces.filter((piece) => piece.length > 0);
@@ -95,7 +100,7 @@ describe('streaming', () => {
       } else if (framing === 'length') void writePieces(request, [lengthHead(type, length), ...filled]);
       else void writePieces(request, [closeHead(type), ...filled]).then(() => request.socket.end());
     };
-    return send(chatUrl(), chat(model));
+    return send(chatUrl(), request);
   };
 
   it('passes an event stream byte for byte, wherever it is split', async () => {
@@ -173,11 +178,11 @@ describe('streaming', () => {
     });
   }
 
-  it('hands pieces of a frame on before its end when no name is mapped', async () => {
+  it('hands pieces of a frame on before its end when no name is mapped and nothing hidden', async () => {
     backend.answer = ({ socket }) => {
       socket.write(Buffer.concat([Buffer.from(chunkedHead(eventStream)), chunk('data: {"half')]));
     };
-    const answer = await open(chatUrl(), chat('plain'));
+    const answer = await open(chatUrl(), chatWithUsage('plain'));
     await answer.readUntil('{"half');
     backend.requests.at(-1)?.socket.write(Buffer.concat([chunk('":1}\n\n'), Buffer.from(lastChunk)]));
     assert.equal((await answer.end()).text, 'data: {"half":1}\n\n');
@@ -230,9 +235,9 @@ describe('streaming', () => {
     assert.match(long.text, /^data: 1\n\ndata: \{"error":.*"upstream_reset"\}\}\n\n$/);
   });
 
-  it('passes a frame of any length when no name is mapped', async () => {
+  it('passes a frame of any length when no name is mapped and nothing hidden', async () => {
     const frame = Buffer.from(`data: ${'z'.repeat(3_000_000)}\n\n`);
-    const answer = await relay('plain', eventStream, [frame]);
+    const answer = await relay('plain', eventStream, [frame], 'chunked', chatWithUsage('plain'));
     assert.ok(answer.isWhole);
     assert.ok(answer.body.equals(frame));
   });

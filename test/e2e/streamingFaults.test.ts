@@ -217,7 +217,9 @@ describe('a backend that fails', { concurrency: false }, () => {
       socket.write(Buffer.concat([Buffer.from(chunkedHead(eventStream)), chunk(`${firstFrame}data: {"ha`)]));
       setTimeout(() => socket.destroy(), 30);
     };
-    const answer = await ask();
+    // A caller that takes the token counts itself: for others a frame is sent when it is whole.
+    const body = { model: 'm', stream: true, stream_options: { include_usage: true } };
+    const answer = await send(`${node.url}/v1/chat/completions`, { body });
     assert.match(answer.text, /data: \{"ha\n\ndata: \{"error":/);
     assert.ok(!answer.isWhole);
   });

@@ -3,16 +3,22 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { NodeError } from '#src/errors/nodeError.js';
 import {
+  filterFrames,
+  hideUsage,
   passThrough,
   type ResponseFilter,
-  renameInFrames,
+  renameFrames,
   renameInObject,
 } from '#src/openai/responseFilter.js';
+import { TokenTally } from '#src/openai/tokenTally.js';
+import { readUsageInFrames } from '#src/openai/usageInResponse.js';
 import { arbitraryCuts, arbitraryMembers, cut, objectText } from '#test/json/objectText.js';
 import { propertyRuns } from '#test/runs.js';
 
 const callersName = 'caller/näme "1"';
 const callersJson = JSON.stringify(callersName);
+
+const renameInFrames = (name: string): ResponseFilter => filterFrames([renameFrames(name)]);
 
 function sendThrough(filter: ResponseFilter, pieces: readonly Buffer[]): Buffer {
   const out = pieces.map((piece) => filter.push(piece));
@@ -241,6 +247,111 @@ describe('renaming the model in an event stream', () => {
       { numRuns: propertyRuns(2_000) },
     );
   });
+});
+
+/** Frames as servers send them, with what becomes of each when the counts are hidden. */
+const chatFrame = fc
+  .record({
+    model: fc.constantFrom('backend/name', callersName, 'ä😀'),
+    content: fc.string({ unit: fc.constantFrom('a', 'ä', '😀', '"', '\\', '"usage":{', '\n'), maxLength: 6 }),
+    kind: fc.constantFrom('text', 'null usage', 'running usage', 'usage', 'empty', 'done', 'comment'),
+    end: lineEnd,
+  })
+  .map(({ model, content, kind, end }) => {
+    const frameOf = (name: string): string => {
+      const choices = [{ index: 0, delta: { content } }];
+      const usage = { prompt_tokens: 1, completion_tokens: 2 };
+      const data =
+        kind === 'usage'
+          ? { model: name, choices: [], usage }
+          : kind === 'empty'
+            ? { model: name, choices: [], usage: null }
+            : kind === 'running usage'
+              ? { model: name, choices, usage }
+              : { choices, model: name, ...(kind === 'text' ? {} : { usage: null }) };
+      const line =
+        kind === 'done'
+          ? 'data: [DONE]'
+          : kind === 'comment'
+            ? `: ${end}data`
+            : `data: ${JSON.stringify(data)}`;
+      return line + end + end;
+    };
+    return { isUsage: kind === 'usage', sent: frameOf(model), renamed: frameOf(callersName) };
+  });
+
+const streamModes = [
+  ['as it is', false, false],
+  ['renamed', true, false],
+  ['without its usage', false, true],
+  ['renamed and without its usage', true, true],
+] as const;
+
+for (const [mode, isRenamed, isHidden] of streamModes) {
+  describe(`a stream that passes ${mode}`, () => {
+    it('is the same bytes, cut at every offset', () => {
+      fc.assert(
+        fc.property(fc.array(chatFrame, { minLength: 1, maxLength: 3 }), fc.nat(), (frames, step) => {
+          const sent = Buffer.from(frames.map((each) => each.sent).join(''));
+          const expected = frames
+            .filter(({ isUsage }) => !(isHidden && isUsage))
+            .map((each) => (isRenamed ? each.renamed : each.sent))
+            .join('');
+          const makeTally = (): TokenTally =>
+            new TokenTally({ record: undefined, operation: 'chat', requestBytes: 0 });
+          const make = (): { filter: ResponseFilter; tally: TokenTally } => {
+            const tally = makeTally();
+            const steps = [
+              ...(isHidden ? [hideUsage(tally)] : []),
+              ...(isRenamed ? [renameFrames(callersName)] : []),
+            ];
+            if (steps.length > 0) return { filter: filterFrames(steps), tally };
+            const usage = readUsageInFrames(tally);
+            return {
+              tally,
+              filter: {
+                push(piece) {
+                  usage.read(piece);
+                  return passThrough.push(piece);
+                },
+                end() {
+                  usage.end();
+                  return passThrough.end();
+                },
+              },
+            };
+          };
+          const whole = make();
+          assert.equal(sendThrough(whole.filter, [sent]).toString(), expected);
+          for (let at = 1; at < sent.length; at++) {
+            const { filter, tally } = make();
+            // A third piece, so that what is held after the cut meets more than one.
+            const next = at + 1 + (step % 50);
+            const pieces = [sent.subarray(0, at), sent.subarray(at, next), sent.subarray(next)];
+            const out = sendThrough(
+              filter,
+              pieces.map((piece) => Buffer.from(piece)),
+            ).toString();
+            if (out !== expected) assert.equal(out, expected, `cut at ${at}`);
+            if (tally.outputTokens !== whole.tally.outputTokens) assert.fail(`tokens, cut at ${at}`);
+          }
+        }),
+        { numRuns: propertyRuns(10_000) },
+      );
+    });
+  });
+}
+
+it('a usage frame that is taken away leaves its neighbours in one piece', () => {
+  const tally = new TokenTally({ record: undefined, operation: 'chat', requestBytes: 0 });
+  const filter = filterFrames([hideUsage(tally)]);
+  const usage = 'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n';
+  assert.equal(
+    filter.push(Buffer.from(`data: 1\n\n${usage}data: 2\n\n`)).toString(),
+    'data: 1\n\ndata: 2\n\n',
+  );
+  assert.equal(filter.push(Buffer.from(usage)).length, 0);
+  assert.deepEqual([tally.inputTokens, tally.outputTokens, tally.isEstimated], [3, 4, false]);
 });
 
 it('bytes that need no renaming pass as the same buffer', () => {
