@@ -13,6 +13,8 @@ export interface NodeMetricSources {
     readonly label: string;
     readonly inFlight: number;
     readonly isUp: boolean | undefined;
+    /** What kind of server it is, from a closed set; `undefined` while unknown. */
+    readonly kind: string | undefined;
   }[];
   replayEntries(): number;
   readonly replayCapacity: number;
@@ -75,6 +77,20 @@ export function createNodeMetrics(
         for (const { label, isUp } of sources.backends()) {
           // Not checked yet is not the same as down.
           if (isUp !== undefined) this.set({ backend: label }, isUp ? 1 : 0);
+        }
+      },
+    }),
+  );
+  registry.add(
+    new Gauge({
+      name: 'fxn_upstream_info',
+      help: 'What kind of server a backend is, by its own answers; always 1.',
+      labelNames: ['backend', 'kind'],
+      registers: [],
+      collect() {
+        this.reset();
+        for (const { label, kind } of sources.backends()) {
+          if (kind !== undefined) this.set({ backend: label, kind }, 1);
         }
       },
     }),
