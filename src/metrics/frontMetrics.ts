@@ -13,6 +13,7 @@ export interface FrontMetrics {
   countAuth(outcome: string): void;
   countUpstreamError(backend: string, kind: string): void;
   countHandlerFault(): void;
+  countSpans(outcome: string, spans: number): void;
 }
 
 /** From a cached model list to a long generation. */
@@ -72,6 +73,14 @@ export function createFrontMetrics(registry: MetricsRegistry, delay: EventLoopDe
       registers: [],
     }),
   );
+  const spans = registry.add(
+    new Counter({
+      name: 'fxn_trace_spans_total',
+      help: 'Spans by outcome: exported, failed (the collector did not take them) or dropped (the queue was full).',
+      labelNames: ['outcome'],
+      registers: [],
+    }),
+  );
   addEventLoopDelay(registry, delay);
 
   const responseSeries = new Map<string, Counter.Internal>();
@@ -97,6 +106,7 @@ export function createFrontMetrics(registry: MetricsRegistry, delay: EventLoopDe
     countAuth: (outcome) => authOf(outcome).inc(),
     countUpstreamError: (backend, kind) => upstreamErrors.labels(backend, kind).inc(),
     countHandlerFault: () => faults.inc(),
+    countSpans: (outcome, count) => spans.inc({ outcome }, count),
   };
 }
 

@@ -29,7 +29,6 @@ test('a given key without effect is a warning with its place, whatever its value
   const warned: Record<string, RegExp> = {
     'proxy: { queue: { maxWait: 1s } }': /:5:10: proxy\.queue: has no effect in this version$/,
     'proxy: { affinity: none }': /:5:20: proxy\.affinity: has no effect/,
-    'telemetry: { otlpEndpoint: "" }': /:5:28: telemetry\.otlpEndpoint: has no effect/,
     'challenge: { reachable: { allowHosts: [] } }': /:5:1: challenge: has no effect/,
     'node: { publicUrl: "https://h" }': /:5:20: node\.publicUrl: .*only `fxn send`/,
     'auth: { schemes: [legacy, session] }': /:5:27: auth\.schemes\[1\]: "session" has no effect/,
