@@ -54,6 +54,7 @@ describe('traces', () => {
         telemetry: { otlpEndpoint: `http://op%40erator:s3cret@127.0.0.1:${collector.port}/tenant/` },
         logger: { verbosity: 'debug' },
       },
+      env: { OTEL_EXPORTER_OTLP_HEADERS: 'x-team=blue' },
       handler: ({ url }, response) => {
         if (url.includes('fail')) return json(response, 500, {});
         if (!url.includes('stream')) return json(response, 200, chatCompletion('m', 'hello'));
@@ -135,6 +136,7 @@ describe('traces', () => {
     const [first] = collector.exports;
     assert.equal(first?.path, '/tenant/v1/traces');
     assert.equal(first.headers.authorization, `Basic ${Buffer.from('op@erator:s3cret').toString('base64')}`);
+    assert.equal(first.headers['x-team'], 'blue', "the exporter's own environment variables count");
     assert.doesNotMatch(JSON.stringify(stand.node.log), /s3cret|erator|tenant/);
   });
 
