@@ -204,6 +204,16 @@ describe('traces', () => {
     assert.equal((await collector.span(childOf(left))).attributes['error.type'], 'client_closed');
   });
 
+  it('share the request id with every log line about a request', () => {
+    const about = stand.node.log.filter((line) => 'endpoint' in line || 'phase' in line || 'caller' in line);
+    assert.ok(about.some(({ msg }) => msg === 'backend failed'));
+    assert.ok(about.some(({ msg }) => msg === 'request'));
+    assert.deepEqual(
+      about.filter(({ id }) => typeof id !== 'string'),
+      [],
+    );
+  });
+
   it('are counted', async () => {
     await eventually(
       async () => (await stand.node.metric('fxn_trace_spans_total', { outcome: 'exported' })) ?? 0,
