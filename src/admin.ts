@@ -21,8 +21,13 @@ export interface Readiness {
 export interface ReadinessFacts {
   /** `undefined` while the registry thread does not answer. */
   readonly registries: RegistryThreadStatus | undefined;
-  /** `up` is null before the first check. */
-  readonly backends: readonly { readonly backend: string; readonly up: boolean | null }[];
+  /** null is what is not known: `up` before the first check, the rest where the backend does not tell. */
+  readonly backends: readonly {
+    readonly backend: string;
+    readonly up: boolean | null;
+    readonly kind: string | null;
+    readonly modelListed: boolean | null;
+  }[];
   readonly servingFronts: number;
   readonly isDraining: boolean;
 }

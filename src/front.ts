@@ -79,7 +79,7 @@ export type FrontMethods = {
   /** Takes no new connections and refuses new requests on open ones. */
   drain(argument: undefined): void;
   /** Closes every connection; the thread ends by itself after the answer. */
-  close(argument: undefined): void;
+  close(argument: undefined): Promise<void>;
 };
 
 /** What a front may call on main. */
@@ -97,6 +97,9 @@ const heartbeatMs = 1_000;
 /** Bodies that all fronts hold at once, unless the largest allowed body asks for more. */
 const bodyBudgetBytes = 512 * 1_024 * 1_024;
 const lastWordsMs = 1_000;
+/** For the last spans; below what main waits for the answer to `close`. */
+const flushMs = 1_500;
+const lingerMs = 100;
 /** Longer than a task may wait in the compute pool, so that the pool's own refusal arrives first. */
 const poolCallTimeoutMs = 65_000;
 
@@ -157,6 +160,18 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
       log.warn({ backend, openForMs: config.proxy.breaker.openFor }, 'backend gets no requests for a while'),
   });
 
+  const tracing =
+    config.telemetry.otlpEndpoint === ''
+      ? undefined
+      : (await import('./tracing/tracing.js')).openTracing({
+          endpoint: config.telemetry.otlpEndpoint,
+          thread,
+          scheme: config.node.tls.certFile === '' ? 'http' : 'https',
+          port: data.port,
+          log,
+          count: metrics.countSpans,
+        });
+
   const methods: FrontMethods = {
     collectMetrics: () => snapshotMetrics(metricsRegistry),
     setLogLevel(level) {
@@ -170,10 +185,13 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
       isDraining = true;
       server.stopListening();
     },
-    close() {
+    async close() {
       end();
+      await tracing?.close(flushMs);
       // After the answer is on its way; without the port nothing keeps the thread alive.
       setImmediate(() => port.close());
+      // But a collector that does not answer. All sockets of callers are closed, so the thread may end like this.
+      if (tracing !== undefined) setTimeout(() => process.exit(0), lingerMs).unref();
     },
   };
   const main = connectThread<MainMethods, FrontMethods>(port, methods);
@@ -223,6 +241,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
   };
   const record: Layer = (next) => (x) => {
     inFlight.enter(index, requestColumn);
+    tracing?.follow(x);
     x.onEnd((end) => {
       x.phase = 'record';
       inFlight.leave(index, requestColumn);

@@ -165,7 +165,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
           backendsOf(models).map((backend) => ({
             label: backend.label,
             inFlight: inFlight.total(backendColumn(backend.slot)),
-            isUp: backendWatch.isUp(backend),
+            ...backendWatch.reportOf(backend),
             breaker: breakers.state(backend.slot),
           })),
         queued: () => models.models.map(({ name, lane }) => ({ model: name, waiting: lines.length(lane) })),
@@ -303,10 +303,15 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       readinessOf({
         // A registry thread that is just being replaced does not answer; that is a reason, not an error.
         registries: await registry.calls.call('status', undefined, threadReplyMs).catch(() => undefined),
-        backends: backendsOf(models).map((backend) => ({
-          backend: backend.label,
-          up: backendWatch.isUp(backend) ?? null,
-        })),
+        backends: backendsOf(models).map((backend) => {
+          const { isUp, kind, isModelListed } = backendWatch.reportOf(backend);
+          return {
+            backend: backend.label,
+            up: isUp ?? null,
+            kind: kind ?? null,
+            modelListed: isModelListed ?? null,
+          };
+        }),
         servingFronts: serving.size,
         isDraining,
       });

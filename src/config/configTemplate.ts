@@ -176,10 +176,10 @@ compute:
 
 # ---- Watching -------------------------------------------------------------------------------------------
 
-# (no effect in this version)
-# telemetry:
-#   # OTLP over HTTP; "" = no traces.
-#   otlpEndpoint: ""
+telemetry:
+  # Where traces go, by OTLP over HTTP with JSON: "http://127.0.0.1:4318"; user and password may stand in the URL,
+  # which is treated as a secret. "" = no traces.
+  otlpEndpoint: ""
 
 # (no effect in this version)
 # alerts:

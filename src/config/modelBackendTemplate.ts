@@ -13,7 +13,8 @@ models:
     backends:
         # With or without /v1 at the end.
       - url: "http://127.0.0.1:8000"
-        # vllm, sglang, ollama, llamacpp, tgi, or custom = anything that speaks the OpenAI API.
+        # vllm, sglang, ollama, llamacpp, tgi, or custom = anything that speaks the OpenAI API. The node asks the
+        # server itself too, and warns when it says something else.
         backendProvider: "vllm"
         # What this server calls the model; "" = the name above.
         model: ""

@@ -16,7 +16,6 @@ export const keysWithoutEffect = [
   'compute.commitmentTtl',
   'compute.commitmentBytes',
   'challenge',
-  'telemetry.otlpEndpoint',
   'alerts.webhookUrl',
 ] as const;
 

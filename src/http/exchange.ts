@@ -38,7 +38,8 @@ export class Exchange {
   /** The route's pattern, a closed set: the metric label `endpoint`. */
   endpoint = '*';
   errorFormat: ErrorFormat = 'plain';
-  phase: Phase = 'receive';
+  /** Called when a phase has begun; for tracing. */
+  onPhase: (() => void) | undefined;
   /** Who signed, lower-case `0x` text; for the log. */
   caller: string | undefined;
   body: ReceivedBody = emptyBody;
@@ -66,6 +67,7 @@ export class Exchange {
   readonly #bodyBudget: BodyBudget;
   readonly #onFault: ExchangeOptions['onFault'];
   readonly #onEnd: ((end: ExchangeEnd) => void)[] = [];
+  #phase: Phase = 'receive';
   #end: ExchangeEnd | undefined;
   /** `undefined` while nothing is sent; the announced length, or `null` for a chunked body. */
   #bodyLength: number | null | undefined;
@@ -87,6 +89,15 @@ export class Exchange {
     this.#onFault = options.onFault;
     this.id = requestIdFrom(head.headers.get('x-request-id'));
     response.onAborted(() => this.#finish('client_closed'));
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  set phase(phase: Phase) {
+    this.#phase = phase;
+    this.onPhase?.();
   }
 
   /** `undefined` while the exchange is open. */

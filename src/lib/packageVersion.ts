@@ -1,4 +1,4 @@
-/** The version of this package, read from the `package.json` above the running file. Runs in the command line. */
+/** The version of this package, read from the `package.json` above the running file. Runs in the command line and on the fronts. */
 import { existsSync, readFileSync } from 'node:fs';
 
 /** @param from where to start looking, a file URL */

@@ -16,6 +16,7 @@ export interface FrontMetrics {
   /** A request that was forwarded to another backend after this one failed. */
   countRetry(backend: string): void;
   countHandlerFault(): void;
+  countSpans(outcome: string, spans: number): void;
 }
 
 /** From a cached model list to a long generation. */
@@ -87,6 +88,14 @@ export function createFrontMetrics(registry: MetricsRegistry, delay: EventLoopDe
       registers: [],
     }),
   );
+  const spans = registry.add(
+    new Counter({
+      name: 'fxn_trace_spans_total',
+      help: 'Spans by outcome: exported, failed (the collector did not take them) or dropped (the queue was full).',
+      labelNames: ['outcome'],
+      registers: [],
+    }),
+  );
   addEventLoopDelay(registry, delay);
 
   const responseSeries = new Map<string, Counter.Internal>();
@@ -117,6 +126,7 @@ export function createFrontMetrics(registry: MetricsRegistry, delay: EventLoopDe
     },
     countRetry: (backend) => retries.labels(backend).inc(),
     countHandlerFault: () => faults.inc(),
+    countSpans: (outcome, count) => spans.inc({ outcome }, count),
   };
 }
 

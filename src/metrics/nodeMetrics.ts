@@ -14,6 +14,8 @@ export interface NodeMetricSources {
     readonly inFlight: number;
     readonly isUp: boolean | undefined;
     readonly breaker: 'closed' | 'open' | 'half_open';
+    /** What kind of server it is, from a closed set; `undefined` while unknown. */
+    readonly kind: string | undefined;
   }[];
   /** Requests that wait for a free backend. */
   queued(): readonly { readonly model: string; readonly waiting: number }[];
@@ -109,6 +111,20 @@ export function createNodeMetrics(
       collect() {
         this.reset();
         for (const { model, waiting } of sources.queued()) this.set({ model }, waiting);
+      },
+    }),
+  );
+  registry.add(
+    new Gauge({
+      name: 'fxn_upstream_info',
+      help: 'What kind of server a backend is, by its own answers; always 1.',
+      labelNames: ['backend', 'kind'],
+      registers: [],
+      collect() {
+        this.reset();
+        for (const { label, kind } of sources.backends()) {
+          if (kind !== undefined) this.set({ backend: label, kind }, 1);
+        }
       },
     }),
   );

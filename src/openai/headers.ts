@@ -4,9 +4,11 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { HeaderList } from '../http/exchange.js';
+import { parseTraceParent } from '../lib/traceparent.js';
 import type { RoutedBackend } from './routedModels.js';
 
-const up = ['accept', 'content-type', 'openai-beta', 'traceparent', 'tracestate'] as const;
+const up = ['accept', 'content-type', 'openai-beta'] as const;
+const upWithTrace = [...up, 'traceparent', 'tracestate'] as const;
 const down = new Set([
   'content-type',
   'content-encoding',
@@ -37,7 +39,9 @@ export function upstreamHeaders(
   traceparent?: string,
 ): Record<string, string> {
   const headers: Record<string, string> = { 'x-request-id': requestId };
-  for (const name of up) {
+  // Without a parent the state belongs to no trace (W3C Trace Context, section 4.3).
+  const isTraced = parseTraceParent(received.get('traceparent')) !== undefined;
+  for (const name of isTraced ? upWithTrace : up) {
     const value = received.get(name);
     if (value !== undefined && sendable.test(value)) headers[name] = value;
   }

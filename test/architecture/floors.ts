@@ -38,6 +38,7 @@ export const areas: Readonly<Record<string, Area>> = {
   logger: { floor: 1, paths: ['src/logger/'] },
   metrics: { floor: 1, paths: ['src/metrics/'] },
   threads: { floor: 1, paths: ['src/threads/'] },
+  tracing: { floor: 1, paths: ['src/tracing/'] },
 
   errors: { floor: 0, paths: ['src/errors/'] },
   lib: { floor: 0, paths: ['src/lib/'] },
@@ -54,6 +55,10 @@ export const owners: Readonly<Record<string, readonly string[] | 'everywhere'>> 
   piscina: ['src/compute/'],
   pino: ['src/logger/'],
   'prom-client': ['src/metrics/'],
+  '@opentelemetry/api': ['src/tracing/'],
+  '@opentelemetry/exporter-trace-otlp-http': ['src/tracing/'],
+  '@opentelemetry/resources': ['src/tracing/'],
+  '@opentelemetry/sdk-trace-base': ['src/tracing/'],
   yaml: ['src/config/'],
   yargs: ['src/cli/'],
   // Schemas stand on any floor; validators are compiled in `config`.

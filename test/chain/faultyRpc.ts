@@ -38,6 +38,8 @@ export interface FaultyRpc {
   /** Requests seen so far, by method. */
   readonly seen: ReadonlyMap<string, number>;
   misbehave(fault: RpcFault, lagBlocks?: number): void;
+  /** Connections open now. */
+  connections(): Promise<number>;
   /** Does something to the chain just before the next request of that method is passed on. */
   interrupt(method: string, action: () => Promise<void>): void;
   close(): Promise<void>;
@@ -151,6 +153,10 @@ export async function startFaultyRpc(targetUrl: string, port = 0): Promise<Fault
       fault = next;
       lag = lagBlocks;
     },
+    connections: () =>
+      new Promise((resolve, reject) => {
+        server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+      }),
     interrupt(method, action) {
       interruption = { method, action };
     },

@@ -28,7 +28,6 @@ offers: { enabled: false }
 test('a given key without effect is a warning with its place, whatever its value', (t) => {
   const warned: Record<string, RegExp> = {
     'alerts: { webhookUrl: "" }': /:5:23: alerts\.webhookUrl: has no effect in this version$/,
-    'telemetry: { otlpEndpoint: "" }': /:5:28: telemetry\.otlpEndpoint: has no effect/,
     'challenge: { reachable: { allowHosts: [] } }': /:5:1: challenge: has no effect/,
     'node: { publicUrl: "https://h" }': /:5:20: node\.publicUrl: .*only `fxn send`/,
     'auth: { schemes: [legacy, session] }': /:5:27: auth\.schemes\[1\]: "session" has no effect/,

@@ -214,8 +214,12 @@ describe('requests that wait for a backend', () => {
       await untilHeld(1);
       const { response } = backend.held[0]!;
       if (done % 3 === 0) json(response, 500, {});
-      else if (done % 3 === 1) response.destroy();
-      else json(response, 429, { error: {} });
+      else if (done % 3 === 1) {
+        // After a byte of its own: a kept connection that only closes is taken for stale, and the request comes again.
+        response.writeHead(200, { 'content-type': 'application/json' });
+        response.flushHeaders();
+        setTimeout(() => response.destroy(), 20);
+      } else json(response, 429, { error: {} });
       await eventually(
         () => backend.ids.length,
         (arrived) => arrived > done + 1 || done === 19,

@@ -5,7 +5,7 @@ import { backendHeaders, downstreamHeaders, upstreamHeaders } from '#src/openai/
 import { propertyRuns } from '#test/runs.js';
 import { routedBackend } from './routedModel.js';
 
-const up = ['accept', 'content-type', 'openai-beta', 'traceparent', 'tracestate'];
+const up = ['accept', 'content-type', 'openai-beta'];
 const down = ['content-type', 'content-encoding', 'cache-control', 'retry-after', 'openai-processing-ms'];
 const kept = [
   'x-address',
@@ -31,7 +31,7 @@ const kept = [
   'x-forwarded-for',
 ];
 const name = fc.oneof(
-  fc.constantFrom(...up, ...down, ...kept),
+  fc.constantFrom(...up, ...down, ...kept, 'traceparent', 'tracestate'),
   fc.stringMatching(/^[a-z][a-z0-9-]{0,12}$/),
   fc.stringMatching(/^x-ratelimit-[a-z]{1,5}$/),
 );
@@ -47,6 +47,25 @@ describe('headers on their way to a backend', () => {
       }),
       { numRuns: propertyRuns(2_000) },
     );
+  });
+
+  it('a trace goes on unmodified, and its state only together with it', () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const sent = (parent: string, own?: string) => {
+      const received = new Map([
+        ['traceparent', parent],
+        ['tracestate', 'a=1'],
+      ]);
+      const { 'x-request-id': _, ...rest } = upstreamHeaders(received, {}, 'id-1', own);
+      return rest;
+    };
+    assert.deepEqual(sent(traceparent), { traceparent, tracestate: 'a=1' });
+    for (const malformed of ['', 'x', traceparent.toUpperCase(), `${traceparent}-more`]) {
+      assert.deepEqual(sent(malformed), {}, malformed);
+    }
+    const own = '00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01';
+    assert.deepEqual(sent(traceparent, own), { traceparent: own, tracestate: 'a=1' });
+    assert.deepEqual(sent('x', own), { traceparent: own });
   });
 
   it("the backend entry's own headers win over the caller's", () => {

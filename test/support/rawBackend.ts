@@ -33,6 +33,11 @@ export async function startRawBackend(answer: RawBackend['answer']): Promise<Raw
       request.socket.end(healthy);
       return;
     }
+    // Nothing that the node forwards lies outside /v1/: it asks what kind of server this is.
+    if (/^GET (?!\S*\/v1\/)/.test(request.head)) {
+      request.socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+      return;
+    }
     requests.push(request);
     backend.answer(request);
   };

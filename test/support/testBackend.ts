@@ -43,6 +43,11 @@ export async function startTestBackend(handler: BackendHandler, port = 0): Promi
       json(response, 200, { object: 'list', data: [] });
       return;
     }
+    // Nothing that the node forwards lies outside /v1/: it asks what kind of server this is.
+    if (request.method === 'GET' && !request.url.includes('/v1/')) {
+      json(response, 404, {});
+      return;
+    }
     requests.push(request);
     response.on('close', () => {
       if (!response.writableFinished) aborted++;

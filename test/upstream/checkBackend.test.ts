@@ -1,23 +1,28 @@
 import assert from 'node:assert/strict';
-import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { describe, it, type TestContext } from 'node:test';
-import { checkBackend } from '#src/upstream/checkBackend.js';
+import type { RequestListener } from 'node:http';
+import { describe, it } from 'node:test';
+import type { BackendKind } from '#src/upstream/backendKind.js';
+import { BackendCheck } from '#src/upstream/checkBackend.js';
+import {
+  type Answers,
+  hosted,
+  llamacpp,
+  llamacppLoading,
+  ollama,
+  sglang,
+  startFakeServer,
+  tgi,
+  vllm,
+} from '#test/support/inferenceServers.js';
 
-async function serve(t: TestContext, listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
+const deadlineMs = 60_000;
+const checkOf = (url: string, expected: BackendKind = 'custom', headers = {}): BackendCheck =>
+  new BackendCheck({ url, headers, expected });
 
-const check = (url: string, { headers = {}, deadlineMs = 60_000 } = {}) =>
-  checkBackend({ url, headers, deadlineMs });
+/** Without what the model list says of its server. */
+const anonymous = (answers: Answers): Answers => ({ ...answers, '/v1/models': { body: { data: [] } } });
 
-describe('a health check of a backend', () => {
+describe('what a health check takes for a sign of life', () => {
   for (const [status, isUp] of [
     [200, true],
     [302, true],
@@ -26,31 +31,173 @@ describe('a health check of a backend', () => {
     [500, false],
     [503, false],
   ] as const) {
-    it(`takes ${status} for ${isUp ? 'a sign of life' : 'a failure'}`, async (t) => {
-      const url = await serve(t, (_, response) => response.writeHead(status, { location: '/x' }).end('{}'));
-      assert.equal(await check(url), isUp);
+    it(`is ${status}: ${isUp}`, async (t) => {
+      const server = await startFakeServer(t, {});
+      server.listener = (_, response) => response.writeHead(status, { location: '/elsewhere' }).end('{}');
+      const check = checkOf(server.url);
+      assert.equal(await check.run(deadlineMs), isUp);
+      assert.equal(await check.run(deadlineMs), isUp);
+      assert.ok(!server.asked.includes('/elsewhere'), 'a redirect was followed');
     });
   }
 
-  it('costs no token: it asks for the models, with the headers of the backend', async (t) => {
-    const seen: string[] = [];
-    const url = await serve(t, (request, response) => {
-      seen.push(`${request.method} ${request.url} ${request.headers['x-api-key']}`);
-      response.end('{}');
+  it('is nothing when nobody listens, nobody answers, the connection breaks, or no HTTP comes', async (t) => {
+    assert.equal(await checkOf('http://127.0.0.1:1').run(deadlineMs), false);
+    const behave = async (listener: RequestListener, limitMs = deadlineMs): Promise<boolean> => {
+      const server = await startFakeServer(t, {});
+      server.listener = listener;
+      return checkOf(server.url).run(limitMs);
+    };
+    assert.equal(await behave(() => undefined, 200), false);
+    assert.equal(await behave((_, response) => response.destroy()), false);
+    assert.equal(await behave((request) => request.socket.end('220 mail.example.com ESMTP\r\n')), false);
+  });
+
+  it('is a head without the end of its body, too', async (t) => {
+    const server = await startFakeServer(t, {});
+    server.listener = (_, response) => void response.writeHead(200).write('[');
+    assert.equal(await checkOf(server.url).run(200), true);
+  });
+
+  it('carries the credentials of the backend, below the path of its URL', async (t) => {
+    const server = await startFakeServer(t, {});
+    const keys = new Set<unknown>();
+    server.listener = (request, response) => {
+      keys.add(request.headers['x-api-key']);
+      response.writeHead(404).end();
+    };
+    await checkOf(`${server.url}/prefix`, 'vllm', { 'x-api-key': 'k' }).run(deadlineMs);
+    assert.deepEqual([...keys], ['k']);
+    assert.ok(server.asked.length > 1);
+    assert.ok(server.asked.every((path) => path.startsWith('/prefix/')));
+  });
+});
+
+describe('finding out the kind of a backend', () => {
+  for (const [kind, answers, healthPath] of [
+    ['vllm', vllm, '/health'],
+    ['sglang', sglang, '/v1/models'],
+    ['ollama', ollama, '/api/tags'],
+    ['llamacpp', llamacpp, '/health'],
+    ['tgi', tgi, '/health'],
+    ['custom', hosted, '/v1/models'],
+  ] as const) {
+    it(`knows ${kind} by its model list and keeps asking ${healthPath} alone`, async (t) => {
+      const server = await startFakeServer(t, answers);
+      const check = checkOf(server.url);
+      assert.equal(await check.run(deadlineMs), true);
+      assert.equal(check.kind, kind);
+      const first = healthPath === '/v1/models' ? ['/v1/models'] : ['/v1/models', healthPath];
+      assert.deepEqual(server.asked, first);
+      assert.equal(await check.run(deadlineMs), true);
+      assert.deepEqual(server.asked, [...first, healthPath]);
     });
-    await check(`${url}/prefix`, { headers: { 'x-api-key': 'k' } });
-    assert.deepEqual(seen, ['GET /prefix/v1/models k']);
+  }
+
+  for (const [kind, answers] of [
+    ['sglang', sglang],
+    ['ollama', ollama],
+    ['llamacpp', llamacpp],
+    ['tgi', tgi],
+  ] as const) {
+    it(`asks further where the list does not tell, and knows ${kind}`, async (t) => {
+      const check = checkOf((await startFakeServer(t, anonymous(answers))).url);
+      assert.equal(await check.run(deadlineMs), true);
+      assert.equal(check.kind, kind);
+    });
+  }
+
+  it('takes a bare version for vLLM only where the operator says vLLM', async (t) => {
+    const server = await startFakeServer(t, anonymous(vllm));
+    const [told, untold] = [checkOf(server.url, 'vllm'), checkOf(server.url)];
+    await told.run(deadlineMs);
+    await untold.run(deadlineMs);
+    assert.deepEqual([told.kind, untold.kind], ['vllm', 'custom']);
   });
 
-  it('fails when nobody listens, nobody answers, or the connection breaks', async (t) => {
-    assert.equal(await check('http://127.0.0.1:1'), false);
-    const silent = await serve(t, () => undefined);
-    assert.equal(await check(silent, { deadlineMs: 200 }), false);
-    assert.equal(await check(await serve(t, (_, response) => response.destroy())), false);
+  it('does not try further questions on a server that refuses the credentials', async (t) => {
+    const server = await startFakeServer(t, {});
+    server.listener = (_, response) => response.writeHead(401).end();
+    const check = checkOf(server.url);
+    assert.equal(await check.run(deadlineMs), true);
+    assert.deepEqual(server.asked, ['/v1/models']);
   });
 
-  it('takes a status for a sign of life, and does not wait for a body that never ends', async (t) => {
-    const endless = await serve(t, (_, response) => void response.writeHead(200).write('['));
-    assert.equal(await check(endless), true);
+  it('is "custom" for garbage, for a list of nonsense and for more than a megabyte', async (t) => {
+    const bodies = [
+      '<html>',
+      '{"data":[1,null,[],{"id":7}]}',
+      '{"data":"vllm"}',
+      '[]',
+      'null',
+      JSON.stringify({ data: [{ id: 'x'.repeat(1_100_000), owned_by: 'vllm' }] }),
+    ];
+    for (const body of bodies) {
+      const server = await startFakeServer(t, {});
+      server.listener = (_, response) => response.writeHead(200).end(body);
+      const check = checkOf(server.url);
+      assert.equal(await check.run(deadlineMs), true);
+      assert.equal(check.kind, 'custom', body.slice(0, 40));
+    }
+  });
+
+  it('does not take a server that hangs on unknown questions for a dead one', async (t) => {
+    const server = await startFakeServer(t, {});
+    server.listener = (request, response) => {
+      if (request.url === '/v1/models') response.end('{"data":[]}');
+    };
+    const check = checkOf(server.url);
+    assert.equal(await check.run(deadlineMs), true);
+    assert.equal(check.kind, 'custom');
+  });
+
+  it('falls back to the model list where a vLLM has no /health', async (t) => {
+    const { '/v1/models': models } = vllm;
+    const server = await startFakeServer(t, { '/v1/models': models! });
+    const check = checkOf(server.url, 'vllm');
+    assert.equal(await check.run(deadlineMs), true);
+    assert.equal(await check.run(deadlineMs), true);
+    assert.deepEqual(server.asked, ['/v1/models', '/health', '/v1/models']);
+  });
+
+  it('knows llama.cpp as down while it loads its model, although its model list answers', async (t) => {
+    const server = await startFakeServer(t, llamacppLoading);
+    const check = checkOf(server.url);
+    assert.equal(await check.run(deadlineMs), false);
+    server.answers = llamacpp;
+    assert.equal(await check.run(deadlineMs), true);
+  });
+
+  it('finds out anew what answers after the server was down', async (t) => {
+    const server = await startFakeServer(t, vllm);
+    const check = checkOf(server.url);
+    await check.run(deadlineMs);
+    server.listener = (_, response) => response.writeHead(500).end();
+    assert.equal(await check.run(deadlineMs), false);
+    server.listener = undefined;
+    server.answers = ollama;
+    assert.equal(await check.run(deadlineMs), true);
+    assert.equal(check.kind, 'ollama');
+  });
+});
+
+describe('the names of the models', () => {
+  it('come with the check where that is a list, and on request elsewhere', async (t) => {
+    const server = await startFakeServer(t, vllm);
+    const check = checkOf(server.url);
+    await check.run(deadlineMs);
+    assert.deepEqual(check.modelNames, ['m']);
+    server.answers = { ...vllm, '/v1/models': { body: { data: [{ id: 'new', owned_by: 'vllm' }] } } };
+    await check.run(deadlineMs);
+    assert.deepEqual(check.modelNames, ['m']);
+    await check.run(deadlineMs, true);
+    assert.deepEqual(check.modelNames, ['new']);
+
+    const pulled = await startFakeServer(t, ollama);
+    const tags = checkOf(pulled.url);
+    await tags.run(deadlineMs);
+    pulled.answers = { ...ollama, '/api/tags': { body: { models: [{ name: 'b:7b' }] } } };
+    await tags.run(deadlineMs);
+    assert.deepEqual(tags.modelNames, ['b:7b']);
   });
 });
