@@ -133,6 +133,21 @@ describe('a breaker', () => {
     assert.equal(other.isProbed(slot), true);
   });
 
+  it('keeps its time also while 32 bits of the clock run over, after years', () => {
+    for (const edgeTick of [2 ** 31, 2 ** 32, 3 * 2 ** 31, 2 ** 33]) {
+      for (let before = -1; before <= 11; before++) {
+        const { clock, breakers } = createOpen((edgeTick - before) * tickMs);
+        const at = `${before} ticks before ${edgeTick}`;
+        assert.equal(breakers.state(slot), 'open', at);
+        clock.nowMs += options.openForMs - tickMs;
+        assert.equal(breakers.state(slot), 'open', at);
+        // One tick more where the stamp would be the one that means closed.
+        clock.nowMs += 2 * tickMs;
+        assert.equal(breakers.state(slot), 'half_open', at);
+      }
+    }
+  });
+
   it('touches no other slot, the first and the last included', () => {
     const { breakers, clock } = createStand();
     for (const one of [0, maxBackendSlots - 1]) {
@@ -219,7 +234,7 @@ describe('a breaker beside a plain state machine', () => {
       fc.property(
         startTick,
         fc.nat(tickMs - 1),
-        fc.array(step, { maxLength: 120 }),
+        fc.array(step, { maxLength: 120, size: 'max' }),
         (tick, restMs, steps) => {
           const { clock, breakers, other } = createStand(tick * tickMs + restMs);
           const views = [breakers, other];

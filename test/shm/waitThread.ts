@@ -34,12 +34,14 @@ export const notes = {
   rung: 4,
   left: 5,
   leftGranted: 6,
+  lineFull: 7,
+  lineTooLong: 8,
 } as const;
-export const noteWords = 7;
+export const noteWords = 9;
 
 const lane = 0;
 const column = backendColumn(0);
-const maxWaiting = 10;
+const maxWaiting = 6;
 /** One in so many leaves the line before it was served, and comes again. */
 const leavesOneIn = 8;
 
@@ -124,7 +126,9 @@ function work({
     }
     const id = nextId++;
     const ticket = lines.join(lane, thread, id, maxWaiting);
+    if (lines.length(lane) > maxWaiting) Atomics.add(noted, notes.lineTooLong, 1);
     if (ticket === undefined) {
+      Atomics.add(noted, notes.lineFull, 1);
       setImmediate(send);
       return;
     }

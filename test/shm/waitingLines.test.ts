@@ -60,7 +60,7 @@ describe('waiting lines beside plain lists', () => {
   it('first come first served, bounded; no grant is lost or given twice; nodes are used again', () => {
     const [capacity, maxWaiting] = [7, 4];
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 150, size: 'max' }), (steps) => {
         const memory = createWaitingLines({ fronts, capacity });
         // One view per front, as in the node.
         const views = Array.from({ length: fronts }, () => new WaitingLines(memory));
@@ -223,12 +223,14 @@ describe('several threads at the waiting lines', () => {
     assert.deepEqual(await Promise.all(ends), [0, 0, 0]);
     const noted = (word: number): number => stand.notes[word]!;
     assert.equal(noted(notes.overLimit), 0, 'more were in than there are places');
+    assert.equal(noted(notes.lineTooLong), 0, 'more waited than may');
     assert.equal(noted(notes.inside), 0);
     assert.equal(noted(notes.served), threads * 1_500);
     assert.equal(stand.lines.length(0), 0);
     assert.equal(stand.inFlight.total(backendColumn(0)), 0);
     // The walk must have met what it is about, or it has shown nothing.
     assert.ok(noted(notes.rung) > 100, `${noted(notes.rung)} places came from another thread`);
+    assert.ok(noted(notes.lineFull) > 0, 'the line was never full');
     assert.ok(noted(notes.left) > 20, `${noted(notes.left)} left the line`);
     assert.ok(noted(notes.leftGranted) > 0, `${noted(notes.leftGranted)} left with a place`);
     const rest = Array.from({ length: capacity + 1 }, (_, id) => stand.lines.join(0, 0, id, 10_000));
