@@ -12,7 +12,7 @@ const fronts = 3;
 const lanes = [0, 1, maxLanes - 1];
 
 type Step =
-  | { readonly kind: 'join'; readonly lane: number; readonly front: number }
+  | { readonly kind: 'join' | 'rejoin'; readonly lane: number; readonly front: number }
   | { readonly kind: 'leave'; readonly nth: number }
   | { readonly kind: 'offer'; readonly lane: number; readonly front: number; readonly places: number }
   | { readonly kind: 'fetch'; readonly front: number }
@@ -22,6 +22,7 @@ const lane = fc.constantFrom(...lanes);
 const front = fc.nat(fronts - 1);
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: fc.record({ kind: fc.constant('join' as const), lane, front }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('rejoin' as const), lane, front }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('leave' as const), nth: fc.nat(100) }) },
   {
     weight: 4,
@@ -77,6 +78,15 @@ describe('waiting lines beside plain lists', () => {
               if (ticket === undefined) break;
               assert.ok(!model.all.some((other) => other.ticket === ticket), 'a ticket was given twice');
               model.all.push({ id, lane: each.lane, front: each.front, ticket, slot: undefined });
+              break;
+            }
+            case 'rejoin': {
+              const id = nextId++;
+              const ticket = views[each.front]!.rejoin(each.lane, each.front, id);
+              assert.equal(ticket !== undefined, model.all.length < capacity);
+              if (ticket === undefined) break;
+              assert.ok(!model.all.some((other) => other.ticket === ticket), 'a ticket was given twice');
+              model.all.unshift({ id, lane: each.lane, front: each.front, ticket, slot: undefined });
               break;
             }
             case 'leave': {
