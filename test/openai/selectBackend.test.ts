@@ -233,6 +233,27 @@ describe('places at backends', () => {
     assert.equal(last.isProbe, false);
   });
 
+  it('are not given twice when another front takes the last one between look and claim', () => {
+    const memory = createInFlightTable(fronts);
+    /** What a front sees that looked a moment ago. */
+    class EarlierLook extends InFlightTable {
+      override total(): number {
+        return 0;
+      }
+    }
+    const { states, model, clock, open } = createLimitedStand([{ maxConcurrency: 1 }, { maxConcurrency: 2 }]);
+    const inFlight = new InFlightTable(memory);
+    const seen: BackendStates = { ...states, inFlight: new EarlierLook(memory) };
+    const places = Array.from({ length: 4 }, () => takePlace(seen, { model, front: 0 }));
+    assert.deepEqual(places.slice(3), ['busy']);
+    assert.deepEqual([inFlight.total(backendColumn(0)), inFlight.total(backendColumn(1))], [1, 2]);
+    // Nor is the probe lost that was claimed for a place which then was not to be had.
+    for (const slot of [0, 1]) open(slot);
+    clock.nowMs += openForMs;
+    assert.equal(takePlace(seen, { model, front: 0 }), 'busy');
+    assert.equal(states.breakers.isProbed(0) || states.breakers.isProbed(1), false);
+  });
+
   it('never exceed a limit, are refused only when all are full, and there is none only when none may be asked', () => {
     const backend = fc.record({
       maxConcurrency: fc.integer({ min: 1, max: 3 }),
