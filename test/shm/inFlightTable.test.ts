@@ -109,7 +109,7 @@ describe('several threads at the in-flight table', () => {
         threads,
         limit,
         rounds: 100,
-        tries: 1_000,
+        tries: 300,
       };
       const worker = new Worker(new URL('./enterThread.js', import.meta.url), { workerData });
       const [exitCode] = await once(worker, 'exit');

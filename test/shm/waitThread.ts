@@ -33,11 +33,10 @@ export const notes = {
   /** Places that another thread gave. */
   rung: 4,
   left: 5,
-  leftGranted: 6,
-  lineFull: 7,
-  lineTooLong: 8,
+  lineFull: 6,
+  lineTooLong: 7,
 } as const;
-export const noteWords = 9;
+export const noteWords = 8;
 
 const lane = 0;
 const column = backendColumn(0);
@@ -143,10 +142,8 @@ function work({
     for (const until = performance.now() + 0.05; performance.now() < until; );
     waiting.delete(id);
     Atomics.add(noted, notes.left, 1);
-    if (lines.leave(ticket) !== undefined) {
-      Atomics.add(noted, notes.leftGranted, 1);
-      giveBack();
-    } else offer();
+    if (lines.leave(ticket) !== undefined) giveBack();
+    else offer();
     setImmediate(send);
   };
   const startMore = (): void => {
