@@ -256,18 +256,18 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
         methods: frontMethods(index),
         onFailure(failure) {
           serving.delete(index);
+          onFailure('front', failure);
+          // Before any lock is taken here: the thread ended in the middle of something and may hold it for ever.
+          if ((failure.error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY') {
+            abort(exitInternal);
+          }
           // In this order: a place may be granted to one of its requests until they are out of the lines.
           lines.clearFront(index);
           inFlight.clearFront(index);
           breakers.clearFront(index);
           threadNumbers.end(`front-${index}`);
-          onFailure('front', failure);
           // Only the first start is waited for; there a front that fails ends the start.
           listening[index]?.reject(failure.error ?? new NodeError('internal_error'));
-          // Node takes the thread down itself then, and uWS aborts if a socket was left; nothing to wait for.
-          if ((failure.error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY') {
-            abort(exitInternal);
-          }
         },
         onGiveUp: () => onGiveUp(`front-${index}`),
       });

@@ -5,7 +5,7 @@
 import { NodeError } from '../errors/nodeError.js';
 import type { Exchange } from '../http/exchange.js';
 import { backendColumn } from '../shm/inFlightTable.js';
-import type { WaitingLines } from '../shm/waitingLines.js';
+import type { Ticket, WaitingLines } from '../shm/waitingLines.js';
 import type { RoutedBackend, RoutedModel } from './routedModels.js';
 import { type BackendStates, isAnyAskable, type Place, takePlace } from './selectBackend.js';
 
@@ -36,9 +36,11 @@ export interface Admission {
 
 interface Waiter {
   readonly model: RoutedModel;
+  ticket: Ticket;
   readonly deadline: NodeJS.Timeout;
-  /** `undefined` when the place is at a backend that a reload has just taken away. */
-  readonly granted: (place: Place | undefined) => void;
+  readonly granted: (place: Place) => void;
+  /** There is no room in the lines to wait on. */
+  readonly refused: () => void;
 }
 
 /**
@@ -88,17 +90,47 @@ export function createAdmission(options: AdmissionOptions): Admission {
   };
 
   const fetchGrants = (): void => {
-    for (const { id, slot: granted } of lines.fetchGrants(front)) {
+    const grants = lines.fetchGrants(front);
+    if (grants.length === 0) return;
+    const served: [waiter: Waiter, place: Place][] = [];
+    const returned: [id: number, waiter: Waiter][] = [];
+    // All of them, before the first goes on: it may end others, whose tickets are nobody's any more.
+    for (const { id, slot: granted } of grants) {
       const waiter = waiters.get(id);
       // A ticket that was left is in no list any more, so its grant cannot come.
       if (waiter === undefined) continue;
-      forget(id);
       const { slot, isProbe } = grantedPlace(granted);
       const backend = backendIn(currentModel(waiter.model), slot) ?? backendIn(waiter.model, slot);
-      if (backend === undefined) giveBack(slot, isProbe);
-      waiter.granted(backend && { backend, isProbe });
+      if (backend === undefined) {
+        giveBack(slot, isProbe);
+        returned.push([id, waiter]);
+      } else {
+        forget(id);
+        served.push([waiter, { backend, isProbe }]);
+      }
     }
+    waitOn(returned);
+    for (const [waiter, place] of served) waiter.granted(place);
   };
+
+  /**
+   * A reload reaches one front before the other, so that a place may be given at a backend that only the giver knows.
+   * Whoever got it waits on where they stood.
+   */
+  const waitOn = (returned: readonly [id: number, waiter: Waiter][]): void => {
+    // The last one first, since each goes to the head.
+    for (const [id, waiter] of returned.toReversed()) {
+      const ticket = lines.rejoin(waiter.model.lane, front, id);
+      if (ticket !== undefined) {
+        waiter.ticket = ticket;
+        continue;
+      }
+      forget(id);
+      waiter.refused();
+    }
+    for (const model of new Set(returned.map(([, waiter]) => waiter.model))) offer(model);
+  };
+
   const whileOthersWait = (model: RoutedModel): 'busy' | 'none' =>
     isAnyAskable(states, model) ? 'busy' : 'none';
 
@@ -119,9 +151,10 @@ export function createAdmission(options: AdmissionOptions): Admission {
     }
     /** Out of the line without a place; one that was granted in this moment goes to the next. */
     const leaveLine = (outcome: AdmissionOutcome): void => {
-      if (!waiters.has(id)) return;
+      const waiter = waiters.get(id);
+      if (waiter === undefined) return;
       forget(id);
-      const granted = lines.leave(ticket);
+      const granted = lines.leave(waiter.ticket);
       if (granted !== undefined) {
         const { slot, isProbe } = grantedPlace(granted);
         giveBack(slot, isProbe);
@@ -144,13 +177,14 @@ export function createAdmission(options: AdmissionOptions): Admission {
       const waitedMs = performance.now() - sinceMs;
       if (x.inference !== undefined) x.inference.queuedMs = waitedMs;
       count(model.name, 'waited', waitedMs);
-      if (place !== undefined && !x.isOpen) leavePlace(model, place);
-      x.attempt(() => {
-        if (place === undefined) throw new NodeError('no_backend');
-        next(place);
-      });
+      if (!x.isOpen) leavePlace(model, place);
+      x.attempt(() => next(place));
     };
-    waiters.set(id, { model, deadline, granted });
+    const refused = (): void => {
+      count(model.name, 'queue_full', performance.now() - sinceMs);
+      x.fail(new NodeError('queue_full'));
+    };
+    waiters.set(id, { model, ticket, deadline, granted, refused });
     lookAgain ??= setInterval(lookForAll, lookAgainMs);
     x.onEnd(() => leaveLine('left'));
     // A place may have come free before the request stood in line.

@@ -52,13 +52,8 @@ export function createRouting(options: RoutingOptions): Routing {
 
   return {
     assign({ models, default: defaultModel, loadedAt }) {
-      const identityOf = (model: Model, index: number): string => {
-        const { url, model: upstreamName } = model.backends[index]!;
-        return JSON.stringify([model.name, index, url, upstreamName]);
-      };
-      const slotPlan = slots.plan(
-        models.flatMap((model) => model.backends.map((_, index) => identityOf(model, index))),
-      );
+      const identities = new Map(models.map((model) => [model, identitiesOf(model)]));
+      const slotPlan = slots.plan([...identities.values()].flat());
       const lanePlan = lanes.plan(models.map(({ name }) => name));
       slotPlan.commit();
       lanePlan.commit();
@@ -68,7 +63,7 @@ export function createRouting(options: RoutingOptions): Routing {
         lane: lanePlan.placeOf(model.name),
         backends: model.backends.map((backend, index) => ({
           ...backend,
-          slot: slotPlan.placeOf(identityOf(model, index)),
+          slot: slotPlan.placeOf(identities.get(model)![index]!),
           label: new URL(backend.url).host,
           identityHash: createHash('sha256')
             .update(JSON.stringify([backend.url, backend.model]))
@@ -79,6 +74,17 @@ export function createRouting(options: RoutingOptions): Routing {
       return { models: routed, default: defaultModel, loadedAt };
     },
   };
+}
+
+/** What each backend of a model is known by over reloads, wherever it stands in the list; twins are numbered. */
+function identitiesOf({ name, backends }: Model): readonly string[] {
+  const twins = new Map<string, number>();
+  return backends.map(({ url, model: upstreamName }) => {
+    const server = JSON.stringify([name, url, upstreamName]);
+    const twin = twins.get(server) ?? 0;
+    twins.set(server, twin + 1);
+    return `${server} ${twin}`;
+  });
 }
 
 interface Places {

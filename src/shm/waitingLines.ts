@@ -67,24 +67,17 @@ export class WaitingLines {
     // Full lines refuse without the lock, so that refusals are cheap just when they are many.
     if (this.length(laneIndex) >= maxWaiting) return undefined;
     return this.#locked(() => {
-      const at = laneAt(laneIndex);
-      if (words[at + lane.length]! >= maxWaiting) return undefined;
-      const ticket = this.#takeFree();
-      if (ticket === none) return undefined;
-      const n = this.#nodeAt(ticket);
-      const tail = words[at + lane.tail]!;
-      words[n + node.state] = state.waiting;
-      words[n + node.front] = frontIndex;
-      words[n + node.id] = id;
-      words[n + node.lane] = laneIndex;
-      words[n + node.next] = none;
-      words[n + node.previous] = tail;
-      if (tail === none) words[at + lane.head] = ticket;
-      else words[this.#nodeAt(tail) + node.next] = ticket;
-      words[at + lane.tail] = ticket;
-      Atomics.add(words, at + lane.length, 1);
-      return ticket;
+      if (words[laneAt(laneIndex) + lane.length]! >= maxWaiting) return undefined;
+      return this.#link(laneIndex, frontIndex, id, words[laneAt(laneIndex) + lane.tail]!);
     });
+  }
+
+  /**
+   * Back to the head of a lane, for one whose place turned out to be none. `undefined` when there is no room for it any
+   * more. The caller must `offer` the lane, as after `join`.
+   */
+  rejoin(laneIndex: number, frontIndex: number, id: number): Ticket | undefined {
+    return this.#locked(() => this.#link(laneIndex, frontIndex, id, none));
   }
 
   /** Leaves the line. The slot when a place was granted meanwhile, which the caller must give back. */
@@ -220,6 +213,28 @@ export class WaitingLines {
     this.#words[n + node.state] = state.free;
     this.#words[n + node.next] = this.#words[header.free]!;
     this.#words[header.free] = ticket;
+  }
+
+  /** A new node behind `previous`, or at the head. */
+  #link(laneIndex: number, frontIndex: number, id: number, previous: Ticket): Ticket | undefined {
+    const words = this.#words;
+    const ticket = this.#takeFree();
+    if (ticket === none) return undefined;
+    const at = laneAt(laneIndex);
+    const n = this.#nodeAt(ticket);
+    const next = previous === none ? words[at + lane.head]! : words[this.#nodeAt(previous) + node.next]!;
+    words[n + node.state] = state.waiting;
+    words[n + node.front] = frontIndex;
+    words[n + node.id] = id;
+    words[n + node.lane] = laneIndex;
+    words[n + node.next] = next;
+    words[n + node.previous] = previous;
+    if (previous === none) words[at + lane.head] = ticket;
+    else words[this.#nodeAt(previous) + node.next] = ticket;
+    if (next === none) words[at + lane.tail] = ticket;
+    else words[this.#nodeAt(next) + node.previous] = ticket;
+    Atomics.add(words, at + lane.length, 1);
+    return ticket;
   }
 
   #unlink(ticket: Ticket): void {

@@ -53,6 +53,21 @@ describe('slots of backends', () => {
     assert.deepEqual(slotsOf(slots.assign(modelBackends({ x: [a, b] }))), before);
   });
 
+  it('a backend keeps its slot when others are put before it or taken away, so that its limit goes on', () => {
+    const routing = routingOf(8, () => false);
+    const [slotA, slotB] = slotsOf(routing.assign(modelBackends({ x: [a, b] })));
+    const [, ...moved] = slotsOf(routing.assign(modelBackends({ x: [c, b, a] })));
+    assert.deepEqual(moved, [slotB, slotA]);
+    assert.deepEqual(slotsOf(routing.assign(modelBackends({ x: [a] }))), [slotA]);
+  });
+
+  it('a server that is named twice is two backends', () => {
+    const routing = routingOf(8, () => false);
+    const before = slotsOf(routing.assign(modelBackends({ x: [a, a] })));
+    assert.equal(new Set(before).size, 2);
+    assert.deepEqual(slotsOf(routing.assign(modelBackends({ x: [b, a, a] }))).slice(1), before);
+  });
+
   it('over any reloads no two backends in use share a slot', () => {
     const urls = [a, b, c, 'http://d:4'];
     const reload = fc.record({
@@ -83,6 +98,105 @@ describe('slots of backends', () => {
           assert.deepEqual(reused, []);
           before = after;
           busy = new Set(each.busy.filter((slot) => [...before, ...held].includes(slot)));
+        }
+      }),
+      { numRuns: propertyRuns(2_000) },
+    );
+  });
+});
+
+describe('lanes of models', () => {
+  const routingWith = (
+    lanes: number,
+    isLaneIdle: (lane: number) => boolean,
+    onNewSlot: (slot: number) => void = () => undefined,
+  ): Routing => createRouting({ slots: 64, lanes, isSlotIdle: () => true, isLaneIdle, onNewSlot });
+  const lanesOf = ({ models }: RoutedModels): number[] => models.map((model) => model.lane);
+
+  it('each model has its own and keeps it over a reload, wherever it stands in the file', () => {
+    const routing = routingWith(8, () => true);
+    const [laneX, laneY] = lanesOf(routing.assign(modelBackends({ x: [a], y: [a] })));
+    assert.notEqual(laneX, laneY);
+    const after = lanesOf(routing.assign(modelBackends({ z: [a], y: [b], x: [c] })));
+    assert.deepEqual(after.slice(1), [laneY, laneX]);
+    assert.equal(new Set(after).size, 3);
+  });
+
+  it('a removed model keeps its lane until nobody waits there any more', () => {
+    const waiting = new Set<number>();
+    const routing = routingWith(2, (lane) => !waiting.has(lane));
+    const [laneX] = lanesOf(routing.assign(modelBackends({ x: [a] })));
+    waiting.add(laneX!);
+    const [laneY] = lanesOf(routing.assign(modelBackends({ y: [a] })));
+    assert.notEqual(laneY, laneX);
+    assert.throws(() => routing.assign(modelBackends({ y: [a], z: [a] })), {
+      code: 'config_invalid',
+      message: 'at most 2 models can be in use at once',
+    } satisfies Partial<NodeError>);
+    waiting.clear();
+    assert.deepEqual(lanesOf(routing.assign(modelBackends({ y: [a], z: [a] }))), [laneY, laneX]);
+  });
+
+  it('a reload that is refused for its models changes no backend either', () => {
+    const fresh: number[] = [];
+    const routing = routingWith(
+      1,
+      () => true,
+      (slot) => fresh.push(slot),
+    );
+    const before = slotsOf(routing.assign(modelBackends({ x: [a, b] })));
+    fresh.length = 0;
+    assert.throws(() => routing.assign(modelBackends({ x: [c, b], y: [a] })));
+    assert.deepEqual(fresh, []);
+    assert.deepEqual(slotsOf(routing.assign(modelBackends({ x: [a, b] }))), before);
+    assert.deepEqual(fresh, []);
+  });
+
+  it('says which slots changed hands, and only those', () => {
+    const fresh: number[] = [];
+    const routing = routingWith(
+      8,
+      () => true,
+      (slot) => fresh.push(slot),
+    );
+    const before = slotsOf(routing.assign(modelBackends({ x: [a, b] })));
+    assert.deepEqual(fresh, before);
+    fresh.length = 0;
+    const after = slotsOf(routing.assign(modelBackends({ x: [a, c] })));
+    assert.deepEqual(fresh, [after[1]]);
+  });
+
+  it('over any reloads no two models in use share a lane', () => {
+    const reload = fc.record({
+      names: fc.uniqueArray(fc.constantFrom('u', 'v', 'w', 'x', 'y', 'z'), { minLength: 1 }),
+      waiting: fc.uniqueArray(fc.nat(7)),
+    });
+    fc.assert(
+      fc.property(fc.array(reload, { maxLength: 12 }), (reloads) => {
+        let waiting = new Set<number>();
+        const routing = routingWith(8, (lane) => !waiting.has(lane));
+        let before = new Map<string, number>();
+        let held: number[] = [];
+        for (const each of reloads) {
+          let routed: RoutedModels;
+          try {
+            routed = routing.assign(modelBackends(Object.fromEntries(each.names.map((name) => [name, [a]]))));
+          } catch (thrown) {
+            assert.equal((thrown as NodeError).code, 'config_invalid');
+            continue;
+          }
+          const after = new Map(routed.models.map(({ name, lane }) => [name, lane]));
+          const lanes = [...after.values()];
+          assert.equal(new Set(lanes).size, lanes.length);
+          for (const [name, lane] of before) if (after.has(name)) assert.equal(after.get(name), lane);
+          const gone = [...before].filter(([name]) => !after.has(name)).map(([, lane]) => lane);
+          held = [...held, ...gone].filter((lane) => waiting.has(lane));
+          assert.deepEqual(
+            lanes.filter((lane) => held.includes(lane)),
+            [],
+          );
+          before = after;
+          waiting = new Set(each.waiting.filter((lane) => [...lanes, ...held].includes(lane)));
         }
       }),
       { numRuns: propertyRuns(2_000) },
