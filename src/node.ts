@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { type Admin, type Readiness, readinessOf, startAdmin } from './admin.js';
 import { createReplayMarkWriter, readReplayMark } from './auth/replayMark.js';
+import { signSessionStatement } from './auth/sessionStatement.js';
 import { createComputePool } from './compute/computePool.js';
 import type { Config } from './config/config.js';
 import { type LoadConfigOptions, type LoadedConfig, loadConfig } from './config/loadConfig.js';
@@ -13,6 +14,7 @@ import { NodeError } from './errors/nodeError.js';
 import type { FrontData, FrontMethods, MainMethods, SharedMemory } from './front.js';
 import { checkCertificate } from './http/checkCertificate.js';
 import { reservePort } from './http/reservePort.js';
+import { checksumAddress } from './keys/checksumAddress.js';
 import type { NodeKey } from './keys/nodeKey.js';
 import type { AddressText } from './lib/address.js';
 import { nowSeconds, systemClock } from './lib/clock.js';
@@ -41,6 +43,7 @@ import {
   requestColumn,
 } from './shm/inFlightTable.js';
 import { createReplayTable, ReplayTable } from './shm/replayTable.js';
+import { createSessionTable } from './shm/sessionTable.js';
 import { lockHome } from './storage/homeLock.js';
 import {
   type SupervisedThread,
@@ -218,6 +221,16 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       frontFailed: (lastNumbers) => threadNumbers.leave(`front-${index}`, lastNumbers),
       recordReplayMark,
       recoverSigner: (signed) => pool.run('recoverSigner', signed),
+      signSession: (offer) =>
+        signSessionStatement(
+          {
+            ...offer,
+            caller: checksumAddress(offer.caller),
+            node: key.checksumAddress,
+            chainId: config.chainId,
+          },
+          key.sign,
+        ),
     });
     const startFrontThread = (index: number): SupervisedThread<FrontMethods> =>
       startSupervisedThread<FrontMethods, MainMethods>({
@@ -379,6 +392,8 @@ function sectionsThatNeedRestart(before: Config, after: Config): string[] {
 
 /** Signatures that may wait for the compute pool over all fronts; more are refused. */
 const signatureQueue = 1_024;
+/** Over all callers: 2.6 MB, of which only what is used is ever touched. */
+const maxSessions = 16_384;
 
 function createMemory(config: Config, fronts: number): SharedMemory {
   const lifetimeMs = config.auth.maxAge + config.auth.maxSkew;
@@ -389,6 +404,7 @@ function createMemory(config: Config, fronts: number): SharedMemory {
       capacity: config.nonceCache.capacity,
       maxLifetimeS: Math.ceil(lifetimeMs / 1_000) + 2,
     }),
+    sessions: createSessionTable({ capacity: maxSessions, perCaller: config.auth.session.perCaller }),
     inFlight: createInFlightTable(fronts),
     vitals: createFrontVitals(fronts),
     health: createBackendHealth(),

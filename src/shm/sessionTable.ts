@@ -81,7 +81,8 @@ export class SessionTable {
       const { live, own } = this.#count(record, nowS);
       const surplus = own.length - words[header.perCaller]! + 1;
       if (live - Math.max(0, surplus) >= words[header.capacity]!) return 'full';
-      own.sort((a, b) => Atomics.load(words, this.#order + a) - Atomics.load(words, this.#order + b));
+      // As a difference of 32 bits, so that the running number may wrap.
+      own.sort((a, b) => (words[this.#order + a]! - words[this.#order + b]!) | 0);
       for (const slot of own.slice(0, Math.max(0, surplus))) this.#clear(slot);
       this.#insert(record, session.expiresAtS, nowS);
       return 'stored';
