@@ -130,7 +130,7 @@ const groupOrder = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd03
 function highS(signature: Buffer): Buffer {
   const s = BigInt(`0x${signature.toString('hex', 32, 64)}`);
   const twin = Buffer.from((groupOrder - s).toString(16).padStart(64, '0'), 'hex');
-  return Buffer.concat([signature.subarray(0, 32), twin, Buffer.of(signature[64]! ^ 1)]);
+  return Buffer.concat([signature.subarray(0, 32), twin, Buffer.of(otherV(signature[64]!))]);
 }
 
 /** 0 ↔ 1 and 27 ↔ 28. */
