@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { describe, it } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import type { AddressText } from '#src/lib/address.js';
 import type { Session } from '#src/lib/session.js';
 import { createSessionTable, SessionTable } from '#src/shm/sessionTable.js';
 import { propertyRuns } from '#test/runs.js';
+import { type SessionThreadData, sessionAt } from './sessionThread.js';
 
 const nowS = 1_750_000_000;
 const callerOf = (digit: number): AddressText => `0x${digit.toString(16).padStart(2, '0').repeat(20)}`;
@@ -127,5 +130,44 @@ describe('the session table', () => {
       }),
       { numRuns: propertyRuns(400) },
     );
+  });
+
+  it('never shows half a session while other threads write, and keeps its bounds', async () => {
+    const threads = 2;
+    const count = propertyRuns(40_000);
+    const perCaller = 3;
+    const memory = createSessionTable({ capacity: 8, perCaller });
+    const progress = new SharedArrayBuffer(threads * 4);
+    const done = new Int32Array(progress);
+    const exits = Array.from({ length: threads }, (_, thread) => {
+      const workerData: SessionThreadData = { table: memory, progress, thread, count, nowS };
+      return once(new Worker(new URL('./sessionThread.js', import.meta.url), { workerData }), 'exit');
+    });
+    const table = new SessionTable(memory);
+    let found = 0;
+    while (done.some((_, thread) => Atomics.load(done, thread) < count)) {
+      for (let thread = 0; thread < threads; thread++) {
+        const latest = Atomics.load(done, thread);
+        for (let i = Math.max(0, latest - 4); i < Math.min(latest + 2, count); i++) {
+          const session = sessionAt(thread, i, nowS);
+          const seen = table.find(session.id, nowS);
+          if (seen === undefined) continue;
+          found++;
+          assert.deepEqual(seen, session);
+        }
+      }
+      // So that the writers' exits are heard.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (const exit of exits) assert.deepEqual(await exit, [0]);
+    assert.ok(found > 0);
+    for (let thread = 0; thread < threads; thread++) {
+      const live = Array.from({ length: count }, (_, i) => table.find(sessionAt(thread, i, nowS).id, nowS));
+      assert.equal(live.filter((session) => session !== undefined).length, perCaller);
+      assert.ok(
+        live.slice(-perCaller).every((session) => session !== undefined),
+        'the latest ones stay',
+      );
+    }
   });
 });
