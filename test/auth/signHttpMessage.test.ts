@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { verifyRequest } from '@slicekit/erc8128';
 import { verifyMessage } from 'viem';
@@ -48,6 +49,23 @@ describe('a request signed for its recipient', () => {
       assert.equal(result.binding, 'request-bound');
     });
   }
+
+  it('is the one that the README shows', () => {
+    const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+    const shown = /^```http\n(.*?)^```/ms.exec(readme)?.[1] ?? '';
+    const headers = signHttpMessage({
+      signer: { address: checksumAddress, sign },
+      chainId: 84_532,
+      method: 'POST',
+      url: new URL('https://node.example.com/v1/completions?tag=a'),
+      body: Buffer.from('{"model":"m","prompt":"Hi"}'),
+      createdS,
+      expiresS: createdS + 60,
+      nonce: '1f2e3d4c5b6a7988',
+    });
+    for (const [name, value] of Object.entries(headers))
+      assert.ok(shown.includes(`${name}: ${value}\n`), name);
+  });
 
   it('is not accepted for another host, or with another body', async () => {
     const headers = Object.fromEntries(signed('http://a.example/v1/x', 'body').headers);
