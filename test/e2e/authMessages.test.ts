@@ -497,6 +497,22 @@ describe('the names and schemes of a node', () => {
     assert.equal(await ask(node.port, `127.0.0.1:${node.port}`), 'auth_malformed');
   });
 
+  it('are missed, with a warning, when it listens everywhere and is told none', async () => {
+    const nameless = await startTestNode({
+      ...stand.nodeOptions,
+      config: { node: { threads: 1, listenAddress: '0.0.0.0' } },
+    });
+    try {
+      const line = await nameless.waitForLog(({ msg }) => msg?.startsWith('this node has no name') ?? false);
+      assert.equal(line.level, 'warn');
+      assert.equal(await ask(nameless.port, `127.0.0.1:${nameless.port}`), 'auth_malformed');
+      await nameless.waitForReady();
+      assert.equal((await send(nameless.port, { headers: await stand.gateway.sign('') })).status, 200);
+    } finally {
+      await nameless.close();
+    }
+  });
+
   it('it has no legacy scheme unless configured', async () => {
     const answer = await send(node.port, { headers: await stand.gateway.sign('') });
     assert.deepEqual([answer.status, answer.code], [401, 'auth_missing']);
