@@ -7,6 +7,11 @@
 import { type AuthenticationOptions, authenticate, bypassAuthentication } from './auth/authenticate.js';
 import { anyAuthority, type CallerAuthority } from './auth/authority.js';
 import { inMemoryNonces } from './auth/nonceStore.js';
+import { openSession } from './auth/openSession.js';
+import { createOwnNames } from './auth/ownNames.js';
+import type { SessionOffer } from './auth/sessionStatement.js';
+import { inMemorySessions } from './auth/sessionStore.js';
+import { createSignatureSchemes } from './auth/signatureSchemes.js';
 import { createPoolRecovery, loadNativeRecovery, type SignedDigest } from './auth/signerRecovery.js';
 import { answerChallenge } from './challenge/challenge.js';
 import type { Config } from './config/config.js';
@@ -38,6 +43,7 @@ import { Breakers } from './shm/breakers.js';
 import { FrontVitals } from './shm/frontVitals.js';
 import { InFlightTable, requestColumn } from './shm/inFlightTable.js';
 import { ReplayTable } from './shm/replayTable.js';
+import { SessionTable } from './shm/sessionTable.js';
 import { WaitingLines } from './shm/waitingLines.js';
 import { type CallPort, connectThread } from './threads/threadCalls.js';
 
@@ -46,6 +52,7 @@ export interface SharedMemory {
   readonly gatewayCell: SharedArrayBuffer;
   readonly providerCell: SharedArrayBuffer;
   readonly replayTable: SharedArrayBuffer;
+  readonly sessions: SharedArrayBuffer;
   readonly inFlight: SharedArrayBuffer;
   readonly vitals: SharedArrayBuffer;
   readonly health: SharedArrayBuffer;
@@ -89,6 +96,8 @@ export type MainMethods = {
   frontFailed(metrics: MetricsSnapshot): void;
   recordReplayMark(second: number): Promise<void>;
   recoverSigner(signed: SignedDigest): Promise<Uint8Array | undefined>;
+  /** The node's signature over a new session, 65 bytes in hex with `0x`. */
+  signSession(offer: SessionOffer): string;
 };
 
 export type FrontPort = CallPort & { close(): void };
@@ -102,6 +111,8 @@ const flushMs = 1_500;
 const lingerMs = 100;
 /** Longer than a task may wait in the compute pool, so that the pool's own refusal arrives first. */
 const poolCallTimeoutMs = 65_000;
+/** Main answers in milliseconds unless something holds it up. */
+const sessionSignatureTimeoutMs = 2_000;
 
 export async function startFront(data: FrontData, port: FrontPort): Promise<void> {
   const { index, config, memory } = data;
@@ -128,6 +139,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
   let served = createServedModels(data.models);
   const inference = createInference({
     front: index,
+    fronts: data.fronts,
     models: () => served,
     states: {
       inFlight,
@@ -200,18 +212,33 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
   if ('unavailable' in native) {
     log.warn({ reason: native.unavailable }, 'no native secp256k1: signatures go to the compute pool');
   }
+  const maxAgeS = Math.ceil(config.auth.maxAge / 1_000);
+  const sessions = inMemorySessions(new SessionTable(memory.sessions), clock);
   const authentication: AuthenticationOptions = {
     clock,
     window: {
-      maxAgeS: Math.ceil(config.auth.maxAge / 1_000),
+      maxAgeS,
       maxSkewS: Math.floor(config.auth.maxSkew / 1_000),
       replayMarkS: data.replayMarkS,
     },
     nonces: inMemoryNonces(new ReplayTable(memory.replayTable)),
-    recovery:
-      'unavailable' in native
-        ? createPoolRecovery((signed) => main.call('recoverSigner', signed, poolCallTimeoutMs))
-        : native,
+    schemes: createSignatureSchemes({
+      names: config.auth.schemes,
+      maxAgeS,
+      chainId: config.chainId,
+      ownNames: createOwnNames({
+        publicUrl: config.node.publicUrl,
+        authorities: config.auth.authorities,
+        listenAddress: config.node.listenAddress,
+        port: data.port,
+        isTls: config.node.tls.certFile !== '',
+      }),
+      recovery:
+        'unavailable' in native
+          ? createPoolRecovery((signed) => main.call('recoverSigner', signed, poolCallTimeoutMs))
+          : native,
+      sessions,
+    }),
     recordMark: (second) => main.call('recordReplayMark', second),
     recordedMarkS: () => vitals.storedMarkS,
     count: metrics.countAuth,
@@ -286,6 +313,13 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
     throw new NodeError('route_not_found');
   };
 
+  const makeSession = openSession({
+    clock,
+    sessions,
+    ttlS: Math.max(1, Math.floor(config.auth.session.ttl / 1_000)),
+    sign: (offer) => main.call('signSession', offer, sessionSignatureTimeoutMs),
+  });
+
   const routes: readonly Route[] = [
     route('openai', ['POST'], '/v1/chat/completions', gateway, inference.json),
     route('openai', ['POST'], '/v1/completions', gateway, inference.json),
@@ -304,6 +338,9 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
       gateway,
       retrieveModel(() => served),
     ),
+    ...(config.auth.schemes.includes('session')
+      ? [route('openai', ['POST'], '/v1/fxn/session', gateway, makeSession)]
+      : []),
     route('openai', [], '/v1/*', gateway, config.proxy.passThrough ? inference.passThrough : unknownRoute),
     route('plain', ['POST'], '/challenge', scheduler, answerChallenge([])),
     route('plain', ['GET', 'HEAD'], '/health', [], health),

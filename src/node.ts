@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { type Admin, type Readiness, readinessOf, startAdmin } from './admin.js';
 import { createReplayMarkWriter, readReplayMark } from './auth/replayMark.js';
+import { signSessionStatement } from './auth/sessionStatement.js';
 import { createComputePool } from './compute/computePool.js';
 import type { Config } from './config/config.js';
 import { type LoadConfigOptions, type LoadedConfig, loadConfig } from './config/loadConfig.js';
@@ -13,6 +14,7 @@ import { NodeError } from './errors/nodeError.js';
 import type { FrontData, FrontMethods, MainMethods, SharedMemory } from './front.js';
 import { checkCertificate } from './http/checkCertificate.js';
 import { reservePort } from './http/reservePort.js';
+import { checksumAddress } from './keys/checksumAddress.js';
 import type { NodeKey } from './keys/nodeKey.js';
 import type { AddressText } from './lib/address.js';
 import { nowSeconds, systemClock } from './lib/clock.js';
@@ -42,6 +44,7 @@ import {
   requestColumn,
 } from './shm/inFlightTable.js';
 import { createReplayTable, ReplayTable } from './shm/replayTable.js';
+import { createSessionTable } from './shm/sessionTable.js';
 import { createWaitingLines, maxLanes, WaitingLines } from './shm/waitingLines.js';
 import { lockHome } from './storage/homeLock.js';
 import {
@@ -234,6 +237,16 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       frontFailed: (lastNumbers) => threadNumbers.leave(`front-${index}`, lastNumbers),
       recordReplayMark,
       recoverSigner: (signed) => pool.run('recoverSigner', signed),
+      signSession: (offer) =>
+        signSessionStatement(
+          {
+            ...offer,
+            caller: checksumAddress(offer.caller),
+            node: key.checksumAddress,
+            chainId: config.chainId,
+          },
+          key.sign,
+        ),
     });
     const startFrontThread = (index: number): SupervisedThread<FrontMethods> =>
       startSupervisedThread<FrontMethods, MainMethods>({
@@ -334,6 +347,13 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       },
       'listening',
     );
+    if (config.auth.schemes.includes('rfc9421') && isNameless(config)) {
+      const remedy = 'set node.publicUrl or auth.authorities';
+      log.warn(
+        { remedy },
+        'this node has no name: requests signed for their recipient (rfc9421) are refused',
+      );
+    }
 
     const tellFronts = (
       tell: (front: SupervisedThread<FrontMethods>) => Promise<unknown>,
@@ -401,8 +421,16 @@ function sectionsThatNeedRestart(before: Config, after: Config): string[] {
   );
 }
 
+/** Nobody sends a request to the address that means all of them. */
+function isNameless({ node, auth }: Config): boolean {
+  const isEverywhere = node.listenAddress === '0.0.0.0' || node.listenAddress === '::';
+  return isEverywhere && node.publicUrl === '' && auth.authorities.length === 0;
+}
+
 /** Signatures that may wait for the compute pool over all fronts; more are refused. */
 const signatureQueue = 1_024;
+/** Over all callers: 2.6 MB, of which only what is used is ever touched. */
+const maxSessions = 16_384;
 
 function createMemory(config: Config, fronts: number): SharedMemory {
   const lifetimeMs = config.auth.maxAge + config.auth.maxSkew;
@@ -413,6 +441,7 @@ function createMemory(config: Config, fronts: number): SharedMemory {
       capacity: config.nonceCache.capacity,
       maxLifetimeS: Math.ceil(lifetimeMs / 1_000) + 2,
     }),
+    sessions: createSessionTable({ capacity: maxSessions, perCaller: config.auth.session.perCaller }),
     inFlight: createInFlightTable(fronts),
     vitals: createFrontVitals(fronts),
     health: createBackendHealth(),

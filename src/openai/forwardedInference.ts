@@ -91,6 +91,7 @@ export class ForwardedInference implements AttemptWatcher {
     this.#place = place;
     // Before anything that may throw, so that the place returns in every case.
     x.onEnd(this.#end);
+    if (!x.isOpen) return;
     x.onDrain = this.#resume;
     this.#attempt(place);
   }

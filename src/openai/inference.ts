@@ -21,6 +21,8 @@ import { askForUsage } from './usageInRequest.js';
 export interface InferenceOptions
   extends Pick<InferenceServices, 'countError' | 'countRetry' | 'report' | 'reportOpened'> {
   readonly front: number;
+  /** How many there are. */
+  readonly fronts: number;
   readonly models: () => ServedModels;
   readonly states: BackendStates;
   readonly lines: WaitingLines;
@@ -74,7 +76,11 @@ export function createInference(options: InferenceOptions): Inference {
     retryBudgetOf({ name }) {
       let budget = retryBudgets.get(name);
       if (budget === undefined) {
-        budget = new RetryBudget(options.retryBudgetPercent, performance.now());
+        budget = new RetryBudget({
+          percent: options.retryBudgetPercent,
+          fronts: options.fronts,
+          nowMs: performance.now(),
+        });
         retryBudgets.set(name, budget);
       }
       return budget;

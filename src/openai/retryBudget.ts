@@ -1,34 +1,46 @@
 /**
  * How many requests may be tried a second time: a share of all requests, so that retries cannot double the load on
- * backends that fail because of load. One per model and front: what the fronts may retry adds up to the same share.
- * Runs on the fronts.
+ * backends that fail because of load. One per model and front, each with its part of what the node may retry: an exact
+ * count over all fronts would buy nothing. Runs on the fronts.
  */
 
+export interface RetryBudgetOptions {
+  /** Of the requests; 0 allows no retry at all. */
+  readonly percent: number;
+  /** How many fronts share the reserve. */
+  readonly fronts: number;
+  readonly nowMs: number;
+}
+
 /** Lets a node with little traffic retry at all; then the share decides. */
-const reserve = 10;
+const nodeReserve = 10;
 /** Comes on top of the share, for the same reason. */
-const perSecond = 1;
+const nodePerSecond = 1;
 
 export class RetryBudget {
   readonly #share: number;
-  #tokens = reserve;
+  readonly #reserve: number;
+  readonly #perMs: number;
+  #tokens: number;
   #refilledAtMs: number;
 
-  /** @param percent of the requests; 0 allows no retry at all */
-  constructor(percent: number, nowMs: number) {
+  constructor({ percent, fronts, nowMs }: RetryBudgetOptions) {
     this.#share = percent / 100;
+    this.#reserve = Math.max(1, nodeReserve / fronts);
+    this.#perMs = nodePerSecond / fronts / 1_000;
+    this.#tokens = this.#reserve;
     this.#refilledAtMs = nowMs;
   }
 
   /** Counts a request in. */
   deposit(): void {
-    this.#tokens = Math.min(reserve, this.#tokens + this.#share);
+    this.#tokens = Math.min(this.#reserve, this.#tokens + this.#share);
   }
 
   /** Takes one retry; false when the budget is used up. */
   withdraw(nowMs: number): boolean {
     if (this.#share === 0) return false;
-    this.#tokens = Math.min(reserve, this.#tokens + ((nowMs - this.#refilledAtMs) / 1_000) * perSecond);
+    this.#tokens = Math.min(this.#reserve, this.#tokens + (nowMs - this.#refilledAtMs) * this.#perMs);
     this.#refilledAtMs = nowMs;
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;

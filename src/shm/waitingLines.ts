@@ -89,6 +89,8 @@ export class WaitingLines {
         this.#giveFree(ticket);
         return undefined;
       }
+      // A ticket of nobody's would be looked for in vain, with the lock held.
+      if (this.#words[n + node.state] === state.free) return undefined;
       const slot = this.#words[n + node.slot]!;
       this.#unlinkGrant(ticket);
       this.#giveFree(ticket);

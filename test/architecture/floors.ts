@@ -52,6 +52,7 @@ export const owners: Readonly<Record<string, readonly string[] | 'everywhere'>> 
   viem: ['src/contracts/', 'abis/'],
   secp256k1: ['src/auth/', 'src/keys/'],
   '@noble/curves': ['src/auth/', 'src/keys/'],
+  'structured-headers': ['src/auth/'],
   piscina: ['src/compute/'],
   pino: ['src/logger/'],
   'prom-client': ['src/metrics/'],

@@ -6,6 +6,9 @@ import { propertyRuns } from '#test/runs.js';
 
 const reserve = 10;
 
+const budgetOf = (percent: number, nowMs: number, fronts = 1): RetryBudget =>
+  new RetryBudget({ percent, nowMs, fronts });
+
 /** How many retries are allowed in a row. */
 function drain(budget: RetryBudget, nowMs: number): number {
   let count = 0;
@@ -15,18 +18,18 @@ function drain(budget: RetryBudget, nowMs: number): number {
 
 describe('the retry budget', () => {
   it('begins with a reserve', () => {
-    assert.equal(drain(new RetryBudget(10, 0), 0), reserve);
+    assert.equal(drain(budgetOf(10, 0), 0), reserve);
   });
 
   it('grows by its share of the requests', () => {
-    const budget = new RetryBudget(25, 0);
+    const budget = budgetOf(25, 0);
     drain(budget, 0);
     for (let i = 0; i < 20; i++) budget.deposit();
     assert.equal(drain(budget, 0), 5);
   });
 
   it('grows by one in a second without any request', () => {
-    const budget = new RetryBudget(25, 7_000);
+    const budget = budgetOf(25, 7_000);
     drain(budget, 7_000);
     assert.equal(drain(budget, 7_999), 0);
     assert.equal(drain(budget, 8_000), 1);
@@ -35,13 +38,20 @@ describe('the retry budget', () => {
   });
 
   it('never saves up more than the reserve', () => {
-    const budget = new RetryBudget(100, 0);
+    const budget = budgetOf(100, 0);
     for (let i = 0; i < 1_000; i++) budget.deposit();
     assert.equal(drain(budget, 3_600_000), reserve);
   });
 
+  it('is shared out among the fronts', () => {
+    const budget = budgetOf(25, 0, 5);
+    assert.equal(drain(budget, 0), reserve / 5);
+    assert.equal(drain(budget, 4_999), 0);
+    assert.equal(drain(budget, 5_001), 1);
+  });
+
   it('of 0 percent allows no retry, however much time passes', () => {
-    const budget = new RetryBudget(0, 0);
+    const budget = budgetOf(0, 0);
     for (let i = 0; i < 100; i++) budget.deposit();
     assert.equal(drain(budget, 0), 0);
     assert.equal(drain(budget, 3_600_000), 0);
@@ -59,7 +69,7 @@ describe('the retry budget', () => {
         fc.array(step, { maxLength: 300, size: 'max' }),
         (percent, steps) => {
           const startMs = 5_000;
-          const budget = new RetryBudget(percent, startMs);
+          const budget = budgetOf(percent, startMs);
           let nowMs = startMs;
           let requests = 0;
           let retries = 0;

@@ -43,6 +43,7 @@ export function createTestExchange(): TestExchange {
       contentLength: 2,
       hasBody: true,
       framingFault: undefined,
+      repeatedHeaders: undefined,
     },
     { maxBodyBytes: 1_000, bodyBudget: new BodyBudget(1_000), onFault: (thrown) => faults.push(thrown) },
   );
