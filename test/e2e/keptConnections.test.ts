@@ -77,9 +77,14 @@ describe('a connection to a backend', () => {
 describe('connections that a backend closes when they were idle for a while', () => {
   let backend: RawBackend;
   let node: TestNode;
+  const executed: { id: string; turn: number }[] = [];
   const idleTimers = new Map<unknown, NodeJS.Timeout>();
   before(async () => {
-    backend = await startRawBackend(({ socket }) => {
+    backend = await startRawBackend(({ socket, head, turn }) => {
+      // As servers do: what arrives after they have closed is not looked at.
+      if (socket.writableEnded) return;
+      const id = /x-request-id: (\S+)/i.exec(head)?.[1];
+      if (id !== undefined) executed.push({ id, turn });
       clearTimeout(idleTimers.get(socket));
       socket.write(`${lengthHead(jsonType, answer.length)}${answer}`);
       idleTimers.set(
@@ -126,11 +131,10 @@ describe('connections that a backend closes when they were idle for a while', ()
         }),
       ),
     );
-    const inference = backend.requests.filter(({ head }) => !head.startsWith('GET '));
-    const ids = inference.map(({ head }) => /x-request-id: (\S+)/i.exec(head)?.[1]);
+    const ids = executed.map(({ id }) => id).filter((id) => /\.[12]$/.test(id));
     assert.equal(new Set(ids).size, gapsMs.length * sweeps * 2);
     assert.equal(ids.length, new Set(ids).size);
-    const onKept = inference.filter(({ turn }) => turn > 1).length;
+    const onKept = executed.filter(({ turn }) => turn > 1).length;
     assert.ok(onKept > 0 && onKept < gapsMs.length * sweeps, `${onKept} went over a kept connection`);
   });
 });

@@ -41,7 +41,7 @@ describe('what crosses the proxy', () => {
           to('prefix-v1', `${backend.url}/some/prefix/v1/`),
         ],
       },
-      config: { logger: { verbosity: 'trace' }, proxy: { passThrough: true } },
+      config: { logger: { verbosity: 'trace' }, proxy: { passThrough: true, breaker: { failures: 1_000 } } },
     });
     await node.waitForReady();
   });
