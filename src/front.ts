@@ -18,15 +18,20 @@ import { allowMethods, type Handler, type Layer, type Route, routeAll, through }
 import { createHttpServer } from './http/server.js';
 import { type AddressText, addressBytes } from './lib/address.js';
 import { addressWords } from './lib/addressWords.js';
+import { callerLimits } from './lib/callerLimits.js';
 import { systemClock } from './lib/clock.js';
+import { limitCallers } from './limits/limitCallers.js';
+import { inMemoryLimits } from './limits/limitStore.js';
 import { createLogger, type LogLevel } from './logger/logger.js';
 import { watchEventLoop } from './metrics/eventLoopDelay.js';
 import { createFrontMetrics } from './metrics/frontMetrics.js';
+import { createLimitCounter } from './metrics/storeMetrics.js';
 import { MetricsRegistry, type MetricsSnapshot, snapshotMetrics } from './metrics/threadMetrics.js';
 import { createInference } from './openai/inference.js';
 import { listModels, retrieveModel } from './openai/models.js';
 import type { RoutedModels } from './openai/routedModels.js';
 import { createServedModels } from './openai/servedModels.js';
+import { openFrontStore } from './redis/frontStore.js';
 import { registrationState } from './registry/registrationWatch.js';
 import { openRegistryView, type RegistryView } from './registry/registryView.js';
 import { createSchedulerRegistry } from './registry/schedulerRegistry.js';
@@ -34,6 +39,7 @@ import { namedByActive } from './shm/addressIndex.js';
 import { BackendHealth } from './shm/backendHealth.js';
 import { FrontVitals } from './shm/frontVitals.js';
 import { InFlightTable, requestColumn } from './shm/inFlightTable.js';
+import { LimitTable } from './shm/limitTable.js';
 import { ReplayTable } from './shm/replayTable.js';
 import { type CallPort, connectThread } from './threads/threadCalls.js';
 
@@ -43,6 +49,8 @@ export interface SharedMemory {
   readonly providerCell: SharedArrayBuffer;
   readonly replayTable: SharedArrayBuffer;
   readonly inFlight: SharedArrayBuffer;
+  /** `undefined` where this process has no limits to count. */
+  readonly limits: SharedArrayBuffer | undefined;
   readonly vitals: SharedArrayBuffer;
   readonly health: SharedArrayBuffer;
 }
@@ -61,6 +69,8 @@ export interface FrontData {
   readonly replayMarkS: number;
   /** Whose registration counts: the configured owner, else the node's key. */
   readonly owner: AddressText;
+  /** Of the node's own key. */
+  readonly address: AddressText;
   /** `pool` sends every signature to the compute pool, as if there were no native library. */
   readonly recovery: 'native' | 'pool';
 }
@@ -160,20 +170,26 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
   if ('unavailable' in native) {
     log.warn({ reason: native.unavailable }, 'no native secp256k1: signatures go to the compute pool');
   }
+  const limits = callerLimits(config.limits);
+  const store =
+    config.nonceCache.store === 'redis'
+      ? openFrontStore({ config, address: data.address, limits, clock, metricsRegistry })
+      : undefined;
   const authentication: AuthenticationOptions = {
     clock,
     window: {
       maxAgeS: Math.ceil(config.auth.maxAge / 1_000),
       maxSkewS: Math.floor(config.auth.maxSkew / 1_000),
-      replayMarkS: data.replayMarkS,
+      // What is shared remembers what an earlier process served.
+      replayMarkS: store === undefined ? data.replayMarkS : 0,
     },
-    nonces: inMemoryNonces(new ReplayTable(memory.replayTable)),
+    nonces: store?.nonces ?? inMemoryNonces(new ReplayTable(memory.replayTable)),
     recovery:
       'unavailable' in native
         ? createPoolRecovery((signed) => main.call('recoverSigner', signed, poolCallTimeoutMs))
         : native,
     recordMark: (second) => main.call('recordReplayMark', second),
-    recordedMarkS: () => vitals.storedMarkS,
+    recordedMarkS: store === undefined ? () => vitals.storedMarkS : () => Number.POSITIVE_INFINITY,
     count: metrics.countAuth,
   };
 
@@ -195,6 +211,14 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
     }
     next(x);
   };
+  const limitStore =
+    limits === undefined || memory.limits === undefined
+      ? store?.limits
+      : inMemoryLimits(new LimitTable(memory.limits, limits), index);
+  const limited: readonly Layer[] =
+    limits === undefined || limitStore === undefined
+      ? []
+      : [limitCallers({ limits, store: limitStore, countRefusal: createLimitCounter(metricsRegistry) })];
   const refuseWhileDraining: Layer = (next) => (x) => {
     if (isDraining) throw new NodeError('draining');
     next(x);
@@ -230,7 +254,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
       handler,
     ),
   });
-  const gateway = [refuseWhileDraining, size, gatewayAuth, admit];
+  const gateway = [refuseWhileDraining, size, gatewayAuth, admit, ...limited];
   const scheduler = [refuseWhileDraining, size, schedulerAuth];
   const health: Handler = (x) => x.respondJson(200, { status: 'ok' });
   const unknownRoute: Handler = () => {
@@ -282,6 +306,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
     clearInterval(heartbeat);
     server.close();
     inference.close();
+    store?.close();
   };
 
   const leave = async (): Promise<void> => {

@@ -15,11 +15,13 @@ import { checkCertificate } from './http/checkCertificate.js';
 import { reservePort } from './http/reservePort.js';
 import type { NodeKey } from './keys/nodeKey.js';
 import type { AddressText } from './lib/address.js';
+import { callerLimits } from './lib/callerLimits.js';
 import { nowSeconds, systemClock } from './lib/clock.js';
 import { deferred } from './lib/deferred.js';
 import type { Logger } from './logger/logger.js';
 import { watchEventLoop } from './metrics/eventLoopDelay.js';
 import { createNodeMetrics } from './metrics/nodeMetrics.js';
+import { addStoreGauge } from './metrics/storeMetrics.js';
 import {
   MetricsRegistry,
   type MetricsSnapshot,
@@ -29,6 +31,7 @@ import {
 import { ThreadNumbers } from './metrics/threadNumbers.js';
 import { watchBackends } from './openai/backendWatch.js';
 import { createBackendSlots, type RoutedModels } from './openai/routedModels.js';
+import { watchStore } from './redis/watchStore.js';
 import { createRegistryCell } from './registry/registrySnapshot.js';
 import type { RegistryThreadData, RegistryThreadMethods } from './registry/registryThread.js';
 import { BackendHealth, createBackendHealth } from './shm/backendHealth.js';
@@ -40,6 +43,7 @@ import {
   maxBackendSlots,
   requestColumn,
 } from './shm/inFlightTable.js';
+import { createLimitTable, LimitTable } from './shm/limitTable.js';
 import { createReplayTable, ReplayTable } from './shm/replayTable.js';
 import { lockHome } from './storage/homeLock.js';
 import {
@@ -114,6 +118,9 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     const inFlight = new InFlightTable(memory.inFlight);
     const vitals = new FrontVitals(memory.vitals);
     const replayTable = new ReplayTable(memory.replayTable);
+    const limits = callerLimits(config.limits);
+    const limitTable =
+      limits === undefined || memory.limits === undefined ? undefined : new LimitTable(memory.limits, limits);
     vitals.storedMarkS = recordedMarkS;
     if (recordedMarkS > lockedAtS + config.auth.maxSkew / 1_000) {
       const remedy = 'correct the clock; if it was wrong when the mark was written, delete the file';
@@ -163,6 +170,15 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     const key = await options.key;
     const owner: AddressText = config.registry.owner === '' ? key.address : config.registry.owner;
     log.info({ address: key.checksumAddress, owner }, 'node key');
+
+    const storeWatch =
+      config.nonceCache.store === 'redis'
+        ? watchStore({ config, address: key.address, clock, log })
+        : undefined;
+    if (storeWatch !== undefined) {
+      closers.push(() => storeWatch.close());
+      addStoreGauge(metricsRegistry, () => storeWatch.status().up);
+    }
 
     const onFailure = (thread: 'front' | 'registry', failure: ThreadFailure): void => {
       metrics.countRestart(thread);
@@ -235,12 +251,14 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
           port,
           replayMarkS: Math.max(lockedAtS, recordedMarkS),
           owner,
+          address: key.address,
           recovery,
         }),
         methods: frontMethods(index),
         onFailure(failure) {
           serving.delete(index);
           inFlight.clearFront(index);
+          limitTable?.clearFront(index);
           threadNumbers.end(`front-${index}`);
           onFailure('front', failure);
           // Only the first start is waited for; there a front that fails ends the start.
@@ -288,6 +306,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
           backend: backend.label,
           up: backendWatch.isUp(backend) ?? null,
         })),
+        store: storeWatch?.status(),
         servingFronts: serving.size,
         isDraining,
       });
@@ -392,6 +411,10 @@ function createMemory(config: Config, fronts: number): SharedMemory {
     inFlight: createInFlightTable(fronts),
     vitals: createFrontVitals(fronts),
     health: createBackendHealth(),
+    limits:
+      callerLimits(config.limits) === undefined || config.nonceCache.store === 'redis'
+        ? undefined
+        : createLimitTable({ fronts }),
   };
 }
 

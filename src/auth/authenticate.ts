@@ -62,10 +62,12 @@ export function authenticate(options: AuthenticationOptions, authority: CallerAu
         },
       );
     };
-    nonces.claim({ caller, nonce: signed.nonce, expiresAtS, nowS }, (claim) =>
+    const { nonce, timestampS } = signed;
+    nonces.claim({ caller, nonce, timestampS, expiresAtS, nowS }, (claim, retryAfterS) =>
       x.attempt(() => {
+        const meta = retryAfterS === undefined ? {} : { retryAfterS };
         if (claim === 'claimed') serveOnceMarked();
-        else refuse(x, new NodeError(claimRefusals[claim]));
+        else refuse(x, new NodeError(claimRefusals[claim], { meta }));
       }),
     );
   };

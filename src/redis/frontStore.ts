@@ -1,0 +1,53 @@
+/** What a front has of the shared store: one link, and the tables that live behind it. Runs on the fronts. */
+import type { Config } from '../config/config.js';
+import type { CallerLimits } from '../lib/callerLimits.js';
+import type { Clock } from '../lib/clock.js';
+import { createStoreMetrics } from '../metrics/storeMetrics.js';
+import type { MetricsRegistry } from '../metrics/threadMetrics.js';
+import { createRedisLimits, type RedisLimits } from './redisLimits.js';
+import { createRedisNonces, type RedisNonces } from './redisNonces.js';
+import { storeKeys } from './storeKeys.js';
+import { openStoreLink } from './storeLink.js';
+import type { ObserveStore } from './storeObserver.js';
+
+export interface FrontStore {
+  readonly nonces: RedisNonces;
+  readonly limits: RedisLimits | undefined;
+  close(): void;
+}
+
+export interface FrontStoreOptions {
+  readonly config: Config;
+  /** Of the node's key: all nodes that have it share what is stored. */
+  readonly address: string;
+  readonly limits: CallerLimits | undefined;
+  readonly clock: Clock;
+  readonly metricsRegistry: MetricsRegistry;
+}
+
+export function openFrontStore(options: FrontStoreOptions): FrontStore {
+  const { config, address, limits, clock, metricsRegistry } = options;
+  const metrics = createStoreMetrics(metricsRegistry);
+  const maxSkewS = Math.floor(config.auth.maxSkew / 1_000);
+  const observe: ObserveStore = (operation) => {
+    const startedAtMs = performance.now();
+    return (failure) => {
+      metrics.observe(operation, (performance.now() - startedAtMs) / 1_000);
+      if (failure !== undefined) metrics.countError(failure.kind);
+    };
+  };
+  const link = openStoreLink({
+    url: config.nonceCache.redisUrl,
+    keys: storeKeys(config.chainId, address),
+    clock,
+    maxSkewS,
+    report: (failure) => {
+      if (failure !== undefined) metrics.countError(failure.kind);
+    },
+  });
+  return {
+    nonces: createRedisNonces(link, maxSkewS, observe),
+    limits: limits === undefined ? undefined : createRedisLimits(link, limits, observe),
+    close: () => link.close(),
+  };
+}
