@@ -47,7 +47,8 @@ export interface StoreLinkOptions {
 const connectTimeoutMs = 1_000;
 /** Far above a round trip in one data centre, and short beside the first byte of an answer. */
 const commandTimeoutMs = 250;
-const maxPending = 4_096;
+/** A round trip of a millisecond lets half a million claims a second through; many more only arrive late. */
+const maxPending = 1_024;
 const watchMs = 2_000;
 const firstDelayMs = 50;
 const longestDelayMs = 2_000;
