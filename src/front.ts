@@ -7,6 +7,11 @@
 import { type AuthenticationOptions, authenticate, bypassAuthentication } from './auth/authenticate.js';
 import { anyAuthority, type CallerAuthority } from './auth/authority.js';
 import { inMemoryNonces } from './auth/nonceStore.js';
+import { openSession } from './auth/openSession.js';
+import { createOwnNames } from './auth/ownNames.js';
+import type { SessionOffer } from './auth/sessionStatement.js';
+import { inMemorySessions } from './auth/sessionStore.js';
+import { createSignatureSchemes } from './auth/signatureSchemes.js';
 import { createPoolRecovery, loadNativeRecovery, type SignedDigest } from './auth/signerRecovery.js';
 import { answerChallenge } from './challenge/challenge.js';
 import type { Config } from './config/config.js';
@@ -31,7 +36,7 @@ import { createInference } from './openai/inference.js';
 import { listModels, retrieveModel } from './openai/models.js';
 import type { RoutedModels } from './openai/routedModels.js';
 import { createServedModels } from './openai/servedModels.js';
-import { openFrontStore } from './redis/frontStore.js';
+import { openFrontStore, type StoreAccess } from './redis/frontStore.js';
 import { registrationState } from './registry/registrationWatch.js';
 import { openRegistryView, type RegistryView } from './registry/registryView.js';
 import { createSchedulerRegistry } from './registry/schedulerRegistry.js';
@@ -41,6 +46,7 @@ import { FrontVitals } from './shm/frontVitals.js';
 import { InFlightTable, requestColumn } from './shm/inFlightTable.js';
 import { LimitTable } from './shm/limitTable.js';
 import { ReplayTable } from './shm/replayTable.js';
+import { SessionTable } from './shm/sessionTable.js';
 import { type CallPort, connectThread } from './threads/threadCalls.js';
 
 /** Memory that the threads share. */
@@ -48,6 +54,7 @@ export interface SharedMemory {
   readonly gatewayCell: SharedArrayBuffer;
   readonly providerCell: SharedArrayBuffer;
   readonly replayTable: SharedArrayBuffer;
+  readonly sessions: SharedArrayBuffer;
   readonly inFlight: SharedArrayBuffer;
   /** `undefined` where this process has no limits to count. */
   readonly limits: SharedArrayBuffer | undefined;
@@ -69,8 +76,8 @@ export interface FrontData {
   readonly replayMarkS: number;
   /** Whose registration counts: the configured owner, else the node's key. */
   readonly owner: AddressText;
-  /** Of the node's own key. */
-  readonly address: AddressText;
+  /** What opens the store that several nodes share; `undefined` where this node has its own memory only. */
+  readonly store: StoreAccess | undefined;
   /** `pool` sends every signature to the compute pool, as if there were no native library. */
   readonly recovery: 'native' | 'pool';
 }
@@ -93,6 +100,8 @@ export type MainMethods = {
   frontFailed(metrics: MetricsSnapshot): void;
   recordReplayMark(second: number): Promise<void>;
   recoverSigner(signed: SignedDigest): Promise<Uint8Array | undefined>;
+  /** The node's signature over a new session, 65 bytes in hex with `0x`. */
+  signSession(offer: SessionOffer): string;
 };
 
 export type FrontPort = CallPort & { close(): void };
@@ -103,6 +112,8 @@ const bodyBudgetBytes = 512 * 1_024 * 1_024;
 const lastWordsMs = 1_000;
 /** Longer than a task may wait in the compute pool, so that the pool's own refusal arrives first. */
 const poolCallTimeoutMs = 65_000;
+/** Main answers in milliseconds unless something holds it up. */
+const sessionSignatureTimeoutMs = 2_000;
 
 export async function startFront(data: FrontData, port: FrontPort): Promise<void> {
   const { index, config, memory } = data;
@@ -170,24 +181,36 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
   if ('unavailable' in native) {
     log.warn({ reason: native.unavailable }, 'no native secp256k1: signatures go to the compute pool');
   }
+  const maxAgeS = Math.ceil(config.auth.maxAge / 1_000);
   const limits = callerLimits(config.limits);
-  const store =
-    config.nonceCache.store === 'redis'
-      ? openFrontStore({ config, address: data.address, limits, clock, metricsRegistry })
-      : undefined;
+  const store = data.store && openFrontStore({ ...data.store, config, limits, clock, metricsRegistry });
+  const sessions = store?.sessions ?? inMemorySessions(new SessionTable(memory.sessions), clock);
   const authentication: AuthenticationOptions = {
     clock,
     window: {
-      maxAgeS: Math.ceil(config.auth.maxAge / 1_000),
+      maxAgeS,
       maxSkewS: Math.floor(config.auth.maxSkew / 1_000),
       // What is shared remembers what an earlier process served.
       replayMarkS: store === undefined ? data.replayMarkS : 0,
     },
     nonces: store?.nonces ?? inMemoryNonces(new ReplayTable(memory.replayTable)),
-    recovery:
-      'unavailable' in native
-        ? createPoolRecovery((signed) => main.call('recoverSigner', signed, poolCallTimeoutMs))
-        : native,
+    schemes: createSignatureSchemes({
+      names: config.auth.schemes,
+      maxAgeS,
+      chainId: config.chainId,
+      ownNames: createOwnNames({
+        publicUrl: config.node.publicUrl,
+        authorities: config.auth.authorities,
+        listenAddress: config.node.listenAddress,
+        port: data.port,
+        isTls: config.node.tls.certFile !== '',
+      }),
+      recovery:
+        'unavailable' in native
+          ? createPoolRecovery((signed) => main.call('recoverSigner', signed, poolCallTimeoutMs))
+          : native,
+      sessions,
+    }),
     recordMark: (second) => main.call('recordReplayMark', second),
     recordedMarkS: store === undefined ? () => vitals.storedMarkS : () => Number.POSITIVE_INFINITY,
     count: metrics.countAuth,
@@ -261,6 +284,13 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
     throw new NodeError('route_not_found');
   };
 
+  const makeSession = openSession({
+    clock,
+    sessions,
+    ttlS: Math.max(1, Math.floor(config.auth.session.ttl / 1_000)),
+    sign: (offer) => main.call('signSession', offer, sessionSignatureTimeoutMs),
+  });
+
   const routes: readonly Route[] = [
     route('openai', ['POST'], '/v1/chat/completions', gateway, inference.json),
     route('openai', ['POST'], '/v1/completions', gateway, inference.json),
@@ -279,6 +309,9 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
       gateway,
       retrieveModel(() => served),
     ),
+    ...(config.auth.schemes.includes('session')
+      ? [route('openai', ['POST'], '/v1/fxn/session', gateway, makeSession)]
+      : []),
     route('openai', [], '/v1/*', gateway, config.proxy.passThrough ? inference.passThrough : unknownRoute),
     route('plain', ['POST'], '/challenge', scheduler, answerChallenge([])),
     route('plain', ['GET', 'HEAD'], '/health', [], health),

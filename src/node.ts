@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { type Admin, type Readiness, readinessOf, startAdmin } from './admin.js';
 import { createReplayMarkWriter, readReplayMark } from './auth/replayMark.js';
+import { signSessionStatement } from './auth/sessionStatement.js';
 import { createComputePool } from './compute/computePool.js';
 import type { Config } from './config/config.js';
 import { type LoadConfigOptions, type LoadedConfig, loadConfig } from './config/loadConfig.js';
@@ -13,6 +14,7 @@ import { NodeError } from './errors/nodeError.js';
 import type { FrontData, FrontMethods, MainMethods, SharedMemory } from './front.js';
 import { checkCertificate } from './http/checkCertificate.js';
 import { reservePort } from './http/reservePort.js';
+import { checksumAddress } from './keys/checksumAddress.js';
 import type { NodeKey } from './keys/nodeKey.js';
 import type { AddressText } from './lib/address.js';
 import { callerLimits } from './lib/callerLimits.js';
@@ -31,6 +33,7 @@ import {
 import { ThreadNumbers } from './metrics/threadNumbers.js';
 import { watchBackends } from './openai/backendWatch.js';
 import { createBackendSlots, type RoutedModels } from './openai/routedModels.js';
+import { sessionStorePurpose } from './redis/sealedSession.js';
 import { watchStore } from './redis/watchStore.js';
 import { createRegistryCell } from './registry/registrySnapshot.js';
 import type { RegistryThreadData, RegistryThreadMethods } from './registry/registryThread.js';
@@ -45,6 +48,7 @@ import {
 } from './shm/inFlightTable.js';
 import { createLimitTable, LimitTable } from './shm/limitTable.js';
 import { createReplayTable, ReplayTable } from './shm/replayTable.js';
+import { createSessionTable } from './shm/sessionTable.js';
 import { lockHome } from './storage/homeLock.js';
 import {
   type SupervisedThread,
@@ -171,10 +175,11 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     const owner: AddressText = config.registry.owner === '' ? key.address : config.registry.owner;
     log.info({ address: key.checksumAddress, owner }, 'node key');
 
-    const storeWatch =
+    const storeAccess =
       config.nonceCache.store === 'redis'
-        ? watchStore({ config, address: key.address, clock, log })
+        ? { address: key.address, sessionKey: key.deriveSecret(sessionStorePurpose) }
         : undefined;
+    const storeWatch = storeAccess && watchStore({ config, address: key.address, clock, log });
     if (storeWatch !== undefined) {
       closers.push(() => storeWatch.close());
       addStoreGauge(metricsRegistry, () => storeWatch.status().up);
@@ -234,6 +239,16 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       frontFailed: (lastNumbers) => threadNumbers.leave(`front-${index}`, lastNumbers),
       recordReplayMark,
       recoverSigner: (signed) => pool.run('recoverSigner', signed),
+      signSession: (offer) =>
+        signSessionStatement(
+          {
+            ...offer,
+            caller: checksumAddress(offer.caller),
+            node: key.checksumAddress,
+            chainId: config.chainId,
+          },
+          key.sign,
+        ),
     });
     const startFrontThread = (index: number): SupervisedThread<FrontMethods> =>
       startSupervisedThread<FrontMethods, MainMethods>({
@@ -251,7 +266,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
           port,
           replayMarkS: Math.max(lockedAtS, recordedMarkS),
           owner,
-          address: key.address,
+          store: storeAccess,
           recovery,
         }),
         methods: frontMethods(index),
@@ -398,6 +413,8 @@ function sectionsThatNeedRestart(before: Config, after: Config): string[] {
 
 /** Signatures that may wait for the compute pool over all fronts; more are refused. */
 const signatureQueue = 1_024;
+/** Over all callers: 2.6 MB, of which only what is used is ever touched. */
+const maxSessions = 16_384;
 
 function createMemory(config: Config, fronts: number): SharedMemory {
   const lifetimeMs = config.auth.maxAge + config.auth.maxSkew;
@@ -408,6 +425,7 @@ function createMemory(config: Config, fronts: number): SharedMemory {
       capacity: config.nonceCache.capacity,
       maxLifetimeS: Math.ceil(lifetimeMs / 1_000) + 2,
     }),
+    sessions: createSessionTable({ capacity: maxSessions, perCaller: config.auth.session.perCaller }),
     inFlight: createInFlightTable(fronts),
     vitals: createFrontVitals(fronts),
     health: createBackendHealth(),

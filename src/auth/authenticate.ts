@@ -1,29 +1,34 @@
 /**
- * The authentication layer, legacy scheme. Checks in an order that costs strangers nothing: form, clock and
- * caller before the body is read, the signature before anything is stored, the nonce last. Runs on the fronts.
+ * The authentication layer. Checks in an order that costs strangers nothing: form, clock and caller before the
+ * body is read, the signature before anything is stored, the nonce last. How a request is signed is its scheme's
+ * matter. Runs on the fronts.
  */
 import type { ErrorCodeName } from '../errors/codes.js';
-import { NodeError, toNodeError } from '../errors/nodeError.js';
+import { NodeError } from '../errors/nodeError.js';
 import type { Exchange } from '../http/exchange.js';
+import type { RequestHead } from '../http/requestHead.js';
 import type { Handler, Layer } from '../http/route.js';
-import { addressBytes } from '../lib/address.js';
-import { addressWords } from '../lib/addressWords.js';
 import { type Clock, nowSeconds } from '../lib/clock.js';
 import type { ClaimResult } from '../lib/nonceClaim.js';
 import type { CallerAuthority } from './authority.js';
 import { type ClockWindow, timestampRefusal } from './clockWindow.js';
-import { legacyMessage, personalDigest } from './digest.js';
-import { type LegacyHeaders, parseLegacyHeaders } from './legacyHeaders.js';
 import type { NonceStore } from './nonceStore.js';
-import type { SignerRecovery } from './signerRecovery.js';
+import type { ClaimedCaller, SignatureScheme, SignedClaim } from './signedClaim.js';
 
 export type AuthOutcome = 'accepted' | 'bypassed' | 'error' | ErrorCodeName;
+
+/** The ways to sign that this node takes; an absent one does not exist for it. */
+export interface SignatureSchemes {
+  readonly legacy: SignatureScheme | undefined;
+  /** HTTP message signatures: `rfc9421` and `session`. */
+  readonly messages: SignatureScheme | undefined;
+}
 
 export interface AuthenticationOptions {
   readonly clock: Clock;
   readonly window: ClockWindow;
   readonly nonces: NonceStore;
-  readonly recovery: SignerRecovery;
+  readonly schemes: SignatureSchemes;
   /** Makes sure that a second ahead of the clock is on disk; see `replayMark.ts`. */
   readonly recordMark: (second: number) => Promise<void>;
   /** The second that is known to be on disk. */
@@ -33,28 +38,28 @@ export interface AuthenticationOptions {
 
 /** Lets through only requests that a caller known to `authority` signed, each once. */
 export function authenticate(options: AuthenticationOptions, authority: CallerAuthority): Layer {
-  const { clock, window, nonces, recovery, count } = options;
+  const { clock, window, nonces, schemes, count } = options;
 
   const refuse = (x: Exchange, error: NodeError): void => {
     count(error.code);
     x.fail(error);
   };
 
-  const claimAndServe = (x: Exchange, caller: Int32Array, signed: LegacyHeaders, next: Handler): void => {
+  const claimAndServe = (x: Exchange, claim: SignedClaim, caller: ClaimedCaller, next: Handler): void => {
     const nowS = nowSeconds(clock);
-    // The request would be refused as too old from this second on, so the entry is not needed longer.
-    const expiresAtS = signed.timestampS + window.maxAgeS + 1;
+    const { nonce, signedAtS, endsAtS } = claim;
     const serve = (): void => {
       count('accepted');
-      x.caller = signed.address;
+      x.caller = caller.address;
+      x.signedBy = claim.scheme;
       next(x);
     };
     const serveOnceMarked = (): void => {
-      if (signed.timestampS <= nowS || signed.timestampS <= options.recordedMarkS()) {
+      if (signedAtS <= nowS || signedAtS <= options.recordedMarkS()) {
         serve();
         return;
       }
-      options.recordMark(signed.timestampS).then(
+      options.recordMark(signedAtS).then(
         () => x.attempt(serve),
         (cause: unknown) => {
           const message = 'The replay mark cannot be recorded.';
@@ -62,53 +67,92 @@ export function authenticate(options: AuthenticationOptions, authority: CallerAu
         },
       );
     };
-    const { nonce, timestampS } = signed;
-    nonces.claim({ caller, nonce, timestampS, expiresAtS, nowS }, (claim, retryAfterS) =>
+    const request = { caller: caller.words, nonce, timestampS: signedAtS, expiresAtS: endsAtS, nowS };
+    nonces.claim(request, (result, retryAfterS) =>
       x.attempt(() => {
         const meta = retryAfterS === undefined ? {} : { retryAfterS };
-        if (claim === 'claimed') serveOnceMarked();
-        else refuse(x, new NodeError(claimRefusals[claim], { meta }));
+        if (result === 'claimed') serveOnceMarked();
+        else refuse(x, new NodeError(claimRefusals[result], { meta }));
       }),
     );
   };
 
-  /** What clock and registry have against a request at this moment. */
-  const refusalNow = (signed: LegacyHeaders, caller: Int32Array): NodeError | undefined =>
-    timestampRefusal(signed.timestampS, nowSeconds(clock), window) ?? standingRefusal(authority, caller);
+  const timeRefusal = ({ signedAtS, endsAtS, timestampName }: SignedClaim): NodeError | undefined => {
+    const nowS = nowSeconds(clock);
+    const refusal = timestampRefusal(signedAtS, nowS, window, timestampName);
+    if (refusal !== undefined || nowS < endsAtS) return refusal;
+    return new NodeError('auth_expired', { message: 'The signature has expired.' });
+  };
 
-  const verify = (x: Exchange, caller: Int32Array, signed: LegacyHeaders, next: Handler): void => {
-    const digest = personalDigest(legacyMessage(x.body.sha256Hex, signed.timestamp, signed.nonce));
-    const { signature, recoveryId } = signed;
-    recovery.recover({ digest, signature, recoveryId }, (signer, error) =>
+  const verify = (x: Exchange, claim: SignedClaim, caller: ClaimedCaller, next: Handler): void =>
+    claim.verify(x.body, (forged) =>
       x.attempt(() => {
-        if (error !== undefined) {
-          count('error');
-          x.fail(recoveryError(error));
-        } else if (signer === undefined || !isAddress(signer, signed.address)) {
-          refuse(x, new NodeError('auth_bad_signature'));
-        } else {
-          // Again, because a body may take long to arrive: its nonce must not be free before it is claimed, and
-          // the caller may have been removed meanwhile.
-          const refusal = refusalNow(signed, caller);
-          if (refusal === undefined) claimAndServe(x, caller, signed, next);
-          else refuse(x, refusal);
+        if (forged !== undefined) {
+          count(forged.code === 'auth_bad_signature' ? forged.code : 'error');
+          x.fail(forged);
+          return;
         }
+        // Again, because a body may take long to arrive: its nonce must not be free before it is claimed, and
+        // the caller may have been removed meanwhile.
+        const refusal = timeRefusal(claim) ?? standingRefusal(authority, caller);
+        if (refusal === undefined) claimAndServe(x, claim, caller, next);
+        else refuse(x, refusal);
       }),
     );
+
+  const receive = (x: Exchange, claim: SignedClaim, caller: ClaimedCaller, next: Handler): void => {
+    const refusal = standingRefusal(authority, caller);
+    if (refusal === undefined) x.receiveBody(() => verify(x, claim, caller, next));
+    else refuse(x, refusal);
+  };
+
+  /** For a claim that names no caller itself. */
+  const identify = (x: Exchange, claim: SignedClaim, next: Handler): void => {
+    let isSameTick = true;
+    let isIdentified = false;
+    let isReceived = false;
+    let unknown: NodeError | undefined;
+    const goOn = (): void => {
+      const { caller } = claim;
+      if (unknown !== undefined) refuse(x, unknown);
+      else if (caller === undefined) refuse(x, new NodeError('auth_unknown_caller'));
+      else if (isSameTick) receive(x, claim, caller, next);
+      else verify(x, claim, caller, next);
+    };
+    claim.identify((refusal) => {
+      unknown = refusal;
+      isIdentified = true;
+      if (isSameTick || isReceived) x.attempt(goOn);
+    });
+    if (isIdentified) return;
+    // uWS drops a body that nobody asks for in the request's own tick, so it is received while the store answers.
+    isSameTick = false;
+    x.receiveBody(() => {
+      isReceived = true;
+      if (isIdentified) goOn();
+    });
   };
 
   return (next) => (x) => {
     x.phase = 'authenticate';
-    const signed = parseLegacyHeaders(x.head.headers);
-    if (signed instanceof NodeError) {
-      refuse(x, signed);
+    const claim = readClaim(schemes, x.head);
+    if (claim instanceof NodeError) {
+      refuse(x, claim);
       return;
     }
-    const caller = addressWords(addressBytes(signed.address));
-    const refusal = refusalNow(signed, caller);
-    if (refusal === undefined) x.receiveBody(() => verify(x, caller, signed, next));
-    else refuse(x, refusal);
+    const refusal = timeRefusal(claim);
+    if (refusal !== undefined) refuse(x, refusal);
+    else if (claim.caller === undefined) identify(x, claim, next);
+    else receive(x, claim, claim.caller, next);
   };
+}
+
+/** Where message signatures are taken and one is there, the legacy headers do not count. */
+function readClaim({ legacy, messages }: SignatureSchemes, head: RequestHead): SignedClaim | NodeError {
+  if (messages !== undefined && head.headers.has('signature-input')) return messages.read(head);
+  if (legacy !== undefined) return legacy.read(head);
+  const message = 'This node takes requests with Signature-Input and Signature (RFC 9421) only.';
+  return new NodeError('auth_missing', { message });
 }
 
 const claimRefusals = {
@@ -118,8 +162,8 @@ const claimRefusals = {
   unavailable: 'replay_store_unavailable',
 } as const satisfies Record<Exclude<ClaimResult, 'claimed'>, ErrorCodeName>;
 
-function standingRefusal(authority: CallerAuthority, caller: Int32Array): NodeError | undefined {
-  const standing = authority.standingOf(caller);
+function standingRefusal(authority: CallerAuthority, caller: ClaimedCaller): NodeError | undefined {
+  const standing = authority.standingOf(caller.words);
   if (standing === 'known') return undefined;
   return new NodeError(standing === 'unknown' ? 'auth_unknown_caller' : 'registry_unavailable');
 }
@@ -131,14 +175,4 @@ export function bypassAuthentication(count: AuthenticationOptions['count']): Lay
       count('bypassed');
       next(x);
     });
-}
-
-function isAddress(signer: Uint8Array, address: string): boolean {
-  return Buffer.from(signer.buffer, signer.byteOffset, 20).toString('hex') === address.slice(2);
-}
-
-/** A full pool is a matter of load; anything else is a fault of this program. */
-function recoveryError(cause: unknown): NodeError {
-  if (toNodeError(cause).code !== 'compute_failed') return new NodeError('internal_error', { cause });
-  return new NodeError('queue_full', { message: 'Too many signatures wait to be checked.', cause });
 }

@@ -11,20 +11,21 @@ export interface ClockWindow {
   readonly replayMarkS: number;
 }
 
-/** Why a timestamp is refused; `undefined` when it is not. Seconds since 1970. */
+/** Why a timestamp is refused; `undefined` when it is not. Seconds since 1970; `name` is what callers call it. */
 export function timestampRefusal(
   timestampS: number,
   nowS: number,
   window: ClockWindow,
+  name = 'X-Timestamp',
 ): NodeError | undefined {
   if (timestampS > nowS + window.maxSkewS) {
-    return refusal(`X-Timestamp is ${timestampS - nowS} s ahead of this node's clock.`);
+    return refusal(`${name} is ${timestampS - nowS} s ahead of this node's clock.`);
   }
   if (timestampS < nowS - window.maxAgeS) {
-    return refusal(`X-Timestamp is ${nowS - timestampS} s old; at most ${window.maxAgeS} s are accepted.`);
+    return refusal(`${name} is ${nowS - timestampS} s old; at most ${window.maxAgeS} s are accepted.`);
   }
   if (timestampS <= window.replayMarkS) {
-    return refusal('X-Timestamp is not later than the start of this node; sign the request again.');
+    return refusal(`${name} is not later than the start of this node; sign the request again.`);
   }
   return undefined;
 }

@@ -4,6 +4,7 @@
  */
 import { NodeError } from '../errors/nodeError.js';
 import { type AddressText, parseAddress } from '../lib/address.js';
+import { recoveryIdOf } from './recoveryId.js';
 
 export interface LegacyHeaders {
   readonly address: AddressText;
@@ -19,7 +20,6 @@ export interface LegacyHeaders {
 const timestampForm = /^\d{1,11}$/;
 const nonceForm = /^[\x20-\x7e]{1,512}$/;
 const signatureForm = /^(?:0[xX])?([0-9a-fA-F]{130})$/;
-const recoveryIds: Readonly<Record<number, 0 | 1>> = { 0: 0, 1: 1, 27: 0, 28: 1 };
 
 const malformed = (message: string): NodeError => new NodeError('auth_malformed', { message });
 
@@ -42,7 +42,7 @@ export function parseLegacyHeaders(headers: ReadonlyMap<string, string>): Legacy
   const digits = signatureForm.exec(signatureHeader)?.[1];
   if (digits === undefined) return malformed('X-Signature is not 65 bytes in hex.');
   const bytes = Buffer.from(digits, 'hex');
-  const recoveryId = recoveryIds[bytes[64]!];
+  const recoveryId = recoveryIdOf(bytes[64]);
   if (recoveryId === undefined) return malformed('The last byte of X-Signature is not 0, 1, 27 or 28.');
 
   return {

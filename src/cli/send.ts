@@ -4,14 +4,15 @@
  * command line.
  */
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import type { Config } from '../config/config.js';
-import { resolveHome } from '../lib/homePaths.js';
+import { homePaths, resolveHome } from '../lib/homePaths.js';
 import { ChatText } from './chatText.js';
 import type { CliIo, StreamIo } from './cliIo.js';
 import { exitCodes, withExitCode } from './exitCode.js';
 import { homeNodeUrl, loadHomeConfig } from './homeNode.js';
 import { readRequestBody } from './requestBody.js';
-import { ExchangeFailed, exchangeSigned, type SignedAnswer } from './signedExchange.js';
+import { ExchangeFailed, exchangeSigned, type SignedAnswer, type SigningScheme } from './signedExchange.js';
 import { openSigningKey } from './signingKey.js';
 import { UsageError } from './usageError.js';
 
@@ -28,6 +29,8 @@ export interface SendOptions {
   readonly key?: string | undefined;
   readonly passwordFile?: string | undefined;
   readonly scheme: 'legacy' | 'rfc9421';
+  /** For `rfc9421`; absent: that of this home, or Base Sepolia where there is no home. */
+  readonly chainId?: number | undefined;
   /** Bytes as they are, on a terminal too. */
   readonly raw?: boolean | undefined;
   readonly home?: string | undefined;
@@ -35,11 +38,11 @@ export interface SendOptions {
   readonly modelBackend?: string | undefined;
 }
 
+/** Where the network runs today. */
+const baseSepolia = 84_532;
+
 export function send(options: SendOptions, io: CliIo & StreamIo): Promise<number> {
   return withExitCode(io, async () => {
-    if (options.scheme === 'rfc9421') {
-      throw new UsageError('--scheme rfc9421 is not built into this version yet: use --scheme legacy.');
-    }
     checkPath(options.path);
     if (options.method !== undefined && !/^[a-z]+$/i.test(options.method)) {
       throw new UsageError('-X takes an HTTP method such as GET or POST.');
@@ -55,6 +58,7 @@ export function send(options: SendOptions, io: CliIo & StreamIo): Promise<number
         : { key: options.key, passwordFile: options.passwordFile },
       io,
     );
+    const scheme = signingScheme(options, homeConfig, io);
     const { signal } = io;
     try {
       const body = await readRequestBody(options.body, io);
@@ -64,6 +68,7 @@ export function send(options: SendOptions, io: CliIo & StreamIo): Promise<number
         method,
         body,
         signer: { address: signer.checksumAddress, sign: signer.sign },
+        scheme,
         signal,
         onSecondAttempt: () => io.err('The node has only just started (auth_expired): signing again.'),
       });
@@ -94,6 +99,17 @@ function configOnDemand(options: SendOptions, { env }: CliIo): () => Config {
     loaded ??= loadHomeConfig({ home: resolveHome(options.home, env), configFile, modelBackendFile, env });
     return loaded;
   };
+}
+
+function signingScheme(options: SendOptions, homeConfig: () => Config, { env }: CliIo): SigningScheme {
+  const { scheme: name, chainId } = options;
+  if (name === 'legacy') return { name };
+  if (chainId !== undefined) {
+    if (!Number.isSafeInteger(chainId) || chainId < 1) throw new UsageError('--chain-id is a number from 1.');
+    return { name, chainId };
+  }
+  const { configFile } = homePaths(resolveHome(options.home, env), { configFile: options.config });
+  return { name, chainId: existsSync(configFile) ? homeConfig().chainId : baseSepolia };
 }
 
 function checkPath(path: string): void {

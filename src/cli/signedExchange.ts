@@ -11,14 +11,22 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { signHttpMessage } from '../auth/signHttpMessage.js';
 import { type RequestSigner, signRequest } from '../auth/signRequest.js';
 import { type Clock, nowSeconds, systemClock } from '../lib/clock.js';
 
+/** How to sign; the chain is the one whose registries know the signer. */
+export type SigningScheme =
+  | { readonly name: 'legacy' }
+  | { readonly name: 'rfc9421'; readonly chainId: number };
+
 export interface SignedRequest {
   readonly url: URL;
+  /** Upper case. */
   readonly method: string;
   readonly body: Uint8Array;
   readonly signer: RequestSigner;
+  readonly scheme?: SigningScheme;
   readonly signal: AbortSignal;
   readonly clock?: Clock;
   /** Told before the request is signed a second time. */
@@ -50,6 +58,8 @@ const connectDeadlineMs = 5_000;
 /** Longer than nodes wait for a backend by default, so that their own answer comes first. */
 const silenceDeadlineMs = 10 * 60_000;
 const nonceBytes = 8;
+/** What nodes accept by default at most. */
+const validityS = 60;
 const maxRefusalBytes = 64 * 1_024;
 
 /**
@@ -68,9 +78,7 @@ export async function exchangeSigned(request: SignedRequest): Promise<SignedAnsw
 }
 
 async function attempt(request: SignedRequest, timestampS: number): Promise<SignedAnswer> {
-  const { signer, body } = request;
-  const nonce = randomBytes(nonceBytes).toString('hex');
-  const headers = signRequest({ signer, body, timestampS, nonce });
+  const headers = signatureHeaders(request, timestampS);
   const sentAtMs = performance.now();
   const response = await open(request, headers);
   const answer = {
@@ -83,6 +91,22 @@ async function attempt(request: SignedRequest, timestampS: number): Promise<Sign
   if (answer.status !== 401) return answer;
   const refused = await readBounded(answer.body);
   return { ...answer, refusal: codeOf(refused), body: replay(refused) };
+}
+
+function signatureHeaders(request: SignedRequest, timestampS: number): object {
+  const { signer, body, url, method, scheme = { name: 'legacy' } } = request;
+  const nonce = randomBytes(nonceBytes).toString('hex');
+  if (scheme.name === 'legacy') return signRequest({ signer, body, timestampS, nonce });
+  return signHttpMessage({
+    signer,
+    chainId: scheme.chainId,
+    method,
+    url,
+    body,
+    createdS: timestampS,
+    expiresS: timestampS + validityS,
+    nonce,
+  });
 }
 
 function open({ url, method, body, signal }: SignedRequest, signature: object): Promise<IncomingMessage> {

@@ -45,6 +45,14 @@ export function checkConfigRules(tree: TreeReader, env: Environment): void {
     tree.report(path, 'expected nonceCache.redisUrl with the store "redis", such as "redis://host:6379"');
   }
 
+  const schemes = tree.at('auth.schemes');
+  if (Array.isArray(schemes) && schemes.includes('session') && !schemes.includes('rfc9421')) {
+    tree.report(
+      'auth.schemes',
+      'expected "rfc9421" beside "session", since a session is made by a request signed that way, found none',
+    );
+  }
+
   const listenAddress = text('node.listenAddress');
   const bypassAllowed = env['FXN_ALLOW_BYPASS'] === '1';
   if (tree.at('registry.bypassAuth') === true && listenAddress !== undefined && !isLoopback(listenAddress)) {

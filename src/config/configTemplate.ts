@@ -50,8 +50,9 @@ node:
   listenPort: 8080
   # Threads that serve requests: a number, or "auto" = one per core.
   threads: "auto"
-  # How gateways reach this node from outside, for example "https://node.example.com" (no effect in this version).
-  # publicUrl: ""
+  # How gateways reach this node from outside, for example "https://node.example.com": the name that requests
+  # with rfc9421 or session signatures must have been made for.
+  publicUrl: ""
   # Largest request body.
   maxBodyBytes: "10mb"
   # How long running answers may take to end after SIGTERM.
@@ -83,19 +84,20 @@ keys:
 # ---- Who is let in --------------------------------------------------------------------------------------
 
 auth:
-  # How old X-Timestamp may be.
+  # How old a signature may be (X-Timestamp, created), and how long it may be valid (expires).
   maxAge: "60s"
-  # How far X-Timestamp may lie in the future.
+  # How far its time may lie in the future.
   maxSkew: "30s"
-  # Accepted ways to sign: "legacy"; "rfc9421" and "session" are known words (no effect in this version).
-  # schemes: ["legacy", "rfc9421"]
-  # More names of this node that a signature may be made for: host or host:port (no effect in this version).
-  # authorities: []
-  # (no effect in this version)
-  # session:
-  #   ttl: "10m"
-  #   # Sessions that one caller may hold.
-  #   perCaller: 16
+  # Accepted ways to sign: "legacy", "rfc9421" (bound to one request to this node) and "session" (session keys,
+  # made through rfc9421).
+  schemes: ["legacy", "rfc9421"]
+  # More names of this node that a signature may be made for, as they stand in the caller's URL: host or
+  # host:port. With none here and no node.publicUrl it is node.listenAddress and the port.
+  authorities: []
+  session:
+    ttl: "10m"
+    # Sessions that one caller may hold; the oldest gives way.
+    perCaller: 16
 
 # Remembers used nonces, so that no request counts twice.
 nonceCache:

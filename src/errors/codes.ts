@@ -56,6 +56,8 @@ export const errorCodes = {
   replay_table_full: code(503, 'internal', true, 'The replay table is full.', 1),
   replay_store_unavailable: code(503, 'internal', true, 'The store of used nonces cannot be asked.', 1),
   limits_unavailable: code(503, 'internal', true, "This caller's limits cannot be checked.", 1),
+  session_table_full: code(503, 'internal', true, 'This node holds as many sessions as it can.', 30),
+  session_store_unavailable: code(503, 'internal', true, 'The store of sessions cannot be asked.', 1),
   not_registered: code(503, 'chain', true, 'This node is not an active registered provider.', 60),
   draining: code(503, 'internal', true, 'This node is shutting down.', 5),
 

@@ -41,6 +41,8 @@ export class Exchange {
   phase: Phase = 'receive';
   /** Who signed, lower-case `0x` text; for the log. */
   caller: string | undefined;
+  /** How the caller signed; `undefined` where nobody had to. */
+  signedBy: 'legacy' | 'rfc9421' | 'session' | undefined;
   body: ReceivedBody = emptyBody;
   /** The part of the path that the route's `*` stood for. */
   rest = '';

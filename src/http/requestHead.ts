@@ -14,6 +14,8 @@ export interface RequestHead {
   readonly query: string;
   /** By lower-case name; the first value where a harmless header repeats. */
   readonly headers: ReadonlyMap<string, string>;
+  /** Names of harmless headers that were given more than once; `undefined` when there are none. */
+  readonly repeatedHeaders: ReadonlySet<string> | undefined;
   /** `undefined` when the request has no body or a chunked one. */
   readonly contentLength: number | undefined;
   readonly hasBody: boolean;
@@ -40,10 +42,16 @@ const decimal = /^\d{1,15}$/;
 
 export function readHead(request: HttpRequest): RequestHead {
   const headers = new Map<string, string>();
+  let repeatedHeaders: Set<string> | undefined;
   let framingFault: string | undefined;
   request.forEach((name, value) => {
-    if (!headers.has(name)) headers.set(name, value);
-    else if (onceOnly.has(name)) framingFault = `The header ${name} is given twice.`;
+    if (!headers.has(name)) {
+      headers.set(name, value);
+      return;
+    }
+    if (onceOnly.has(name)) framingFault = `The header ${name} is given twice.`;
+    repeatedHeaders ??= new Set();
+    repeatedHeaders.add(name);
   });
 
   const length = headers.get('content-length');
@@ -62,6 +70,7 @@ export function readHead(request: HttpRequest): RequestHead {
     path: request.getUrl(),
     query: request.getQuery() ?? '',
     headers,
+    repeatedHeaders,
     contentLength,
     hasBody: encoding !== undefined || (contentLength ?? 0) > 0,
     framingFault,

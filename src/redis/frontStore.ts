@@ -6,6 +6,7 @@ import { createStoreMetrics } from '../metrics/storeMetrics.js';
 import type { MetricsRegistry } from '../metrics/threadMetrics.js';
 import { createRedisLimits, type RedisLimits } from './redisLimits.js';
 import { createRedisNonces, type RedisNonces } from './redisNonces.js';
+import { createRedisSessions, type RedisSessions } from './redisSessions.js';
 import { storeKeys } from './storeKeys.js';
 import { openStoreLink } from './storeLink.js';
 import type { ObserveStore } from './storeObserver.js';
@@ -13,20 +14,27 @@ import type { ObserveStore } from './storeObserver.js';
 export interface FrontStore {
   readonly nonces: RedisNonces;
   readonly limits: RedisLimits | undefined;
+  readonly sessions: RedisSessions;
   close(): void;
 }
 
-export interface FrontStoreOptions {
-  readonly config: Config;
+/** What main derives from the node's key, and a front gets to work with. */
+export interface StoreAccess {
   /** Of the node's key: all nodes that have it share what is stored. */
   readonly address: string;
+  /** Encrypts sessions; see `sealedSession.ts`. */
+  readonly sessionKey: Uint8Array;
+}
+
+export interface FrontStoreOptions extends StoreAccess {
+  readonly config: Config;
   readonly limits: CallerLimits | undefined;
   readonly clock: Clock;
   readonly metricsRegistry: MetricsRegistry;
 }
 
 export function openFrontStore(options: FrontStoreOptions): FrontStore {
-  const { config, address, limits, clock, metricsRegistry } = options;
+  const { config, address, sessionKey, limits, clock, metricsRegistry } = options;
   const metrics = createStoreMetrics(metricsRegistry);
   const maxSkewS = Math.floor(config.auth.maxSkew / 1_000);
   const observe: ObserveStore = (operation) => {
@@ -48,6 +56,13 @@ export function openFrontStore(options: FrontStoreOptions): FrontStore {
   return {
     nonces: createRedisNonces(link, maxSkewS, observe),
     limits: limits === undefined ? undefined : createRedisLimits(link, limits, observe),
+    sessions: createRedisSessions({
+      link,
+      storeKey: sessionKey,
+      perCaller: config.auth.session.perCaller,
+      clock,
+      observe,
+    }),
     close: () => link.close(),
   };
 }

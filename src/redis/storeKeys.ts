@@ -13,7 +13,9 @@ export interface StoreKeys {
   buckets(caller: string): string;
   /** A caller's open streams by holder. */
   streams(caller: string): string;
-  readonly sessions: string;
+  session(id: string): string;
+  /** The ids of a caller's sessions by their end. */
+  sessionsOf(caller: string): string;
 }
 
 const addressLength = 20;
@@ -34,6 +36,7 @@ export function storeKeys(chainId: number, nodeAddress: string): StoreKeys {
     },
     buckets: (caller) => `${prefix}b:${caller}`,
     streams: (caller) => `${prefix}s:${caller}`,
-    sessions: `${prefix}session:`,
+    session: (id) => `${prefix}k:${id}`,
+    sessionsOf: (caller) => `${prefix}kc:${caller}`,
   };
 }

@@ -53,6 +53,7 @@ export const owners: Readonly<Record<string, readonly string[] | 'everywhere'>> 
   viem: ['src/contracts/', 'abis/'],
   secp256k1: ['src/auth/', 'src/keys/'],
   '@noble/curves': ['src/auth/', 'src/keys/'],
+  'structured-headers': ['src/auth/'],
   piscina: ['src/compute/'],
   '@redis/client': ['src/redis/'],
   pino: ['src/logger/'],

@@ -311,7 +311,7 @@ describe('fxn send called wrongly ends with 2', () => {
     ['a URL of another protocol', { url: 'ftp://x' }, /starts with http/],
     ['a method that is none', { url: 'http://x', method: 'GET /' }, /-X takes an HTTP method/],
     ['a key of zeros', { url: 'http://x', key: `0x${'00'.repeat(32)}` }, /outside the range/],
-    ['a scheme that is not built', { url: 'http://x', scheme: 'rfc9421' }, /rfc9421 is not built/],
+    ['a chain that is none', { url: 'http://x', scheme: 'rfc9421', chainId: 0.5 }, /--chain-id is a number/],
     [
       'a body file that is not there',
       { url: 'http://x', body: '@/no/such/file' },

@@ -30,6 +30,15 @@ test('bypassAuth needs a loopback address or a word from the environment', (t) =
   assert.equal(problemsOf(t, { config: config('0.0.0.0') }, { FXN_ALLOW_BYPASS: 'true' }).length, 1);
 });
 
+test('sessions need the scheme that makes them', (t) => {
+  const places = (schemes: string): string[] =>
+    placesOf(problemsOf(t, { config: `${required}auth: { schemes: [${schemes}] }` }));
+  assert.deepEqual(places('session'), ['5:9 auth.schemes']);
+  assert.deepEqual(places('legacy, session'), ['5:9 auth.schemes']);
+  assert.deepEqual(places('rfc9421, session'), []);
+  assert.deepEqual(places('rfc9421'), []);
+});
+
 test('TLS needs both files or none', (t) => {
   const problems = problemsOf(t, { config: `${required}node:\n  tls:\n    certFile: c.pem\n` });
   assert.deepEqual(placesOf(problems), ['6:3 node.tls.keyFile']);

@@ -5,7 +5,6 @@ import { load, oneModel, placesOf, problemsOf, required } from './configHome.js'
 test('what would make the node less safe than its operator believes is refused with its place', (t) => {
   const refused: Record<string, string> = {
     'nonceCache: { store: valkey, redisUrl: "redis://h" }': '5:22 nonceCache.store',
-    'auth: { schemes: [rfc9421, session] }': '5:9 auth.schemes',
     'limits: { requestsPerSecond: 0.5 }': '5:30 limits.requestsPerSecond',
     'limits: { concurrentStreams: 1 }': '5:30 limits.concurrentStreams',
     'limits: { tokensPerMinute: 1 }': '5:28 limits.tokensPerMinute',
@@ -18,7 +17,7 @@ test('what would make the node less safe than its operator believes is refused w
 
 test('the same keys at what this version does are no matter', (t) => {
   const config = `${required}nonceCache: { store: memory }
-auth: { schemes: [legacy] }
+auth: { schemes: [rfc9421, session], authorities: [h] }
 limits: { requestsPerSecond: 0, concurrentStreams: 0, tokensPerMinute: 0 }
 offers: { enabled: false }
 `;
@@ -31,8 +30,6 @@ test('a given key without effect is a warning with its place, whatever its value
     'proxy: { affinity: none }': /:5:20: proxy\.affinity: has no effect/,
     'telemetry: { otlpEndpoint: "" }': /:5:28: telemetry\.otlpEndpoint: has no effect/,
     'challenge: { reachable: { allowHosts: [] } }': /:5:1: challenge: has no effect/,
-    'node: { publicUrl: "https://h" }': /:5:20: node\.publicUrl: .*only `fxn send`/,
-    'auth: { schemes: [legacy, session] }': /:5:27: auth\.schemes\[1\]: "session" has no effect/,
   };
   for (const [line, expected] of Object.entries(warned)) {
     const { warnings } = load(t, { config: required + line });

@@ -38,7 +38,12 @@ export const declareSend = (commands: Commands, choose: Choose): Commands =>
             choices: schemes,
             default: 'legacy' as const,
             requiresArg: true,
-            describe: 'How to sign; rfc9421 is not built yet',
+            describe: 'How to sign; rfc9421 binds the signature to this request and to the host of the URL',
+          },
+          'chain-id': {
+            type: 'number',
+            requiresArg: true,
+            describe: "For rfc9421: the registries' chain (default: this home's, else Base Sepolia)",
           },
           raw: {
             type: 'boolean',

@@ -1,0 +1,95 @@
+/**
+ * Message signatures by an Ethereum account (the scheme `rfc9421`, after ERC-8128): EIP-191 over the signature
+ * base, for this node's chain. Runs on the fronts.
+ */
+import { NodeError } from '../errors/nodeError.js';
+import type { ReceivedBody } from '../http/bodyReader.js';
+import { addressBytes, parseAddress } from '../lib/address.js';
+import { addressWords } from '../lib/addressWords.js';
+import { checkSigner } from './checkSigner.js';
+import { bodyRefusal } from './contentDigest.js';
+import { personalDigest } from './digest.js';
+import { accountKeyidPrefix } from './keyids.js';
+import type { Keying, SignedMessage } from './messageScheme.js';
+import { recoveryIdOf } from './recoveryId.js';
+import type { ClaimedCaller, SignedClaim, Verdict } from './signedClaim.js';
+import type { SignedDigest, SignerRecovery } from './signerRecovery.js';
+
+/** No registry names it; callers leave `alg` out as a rule. */
+const accountAlgorithm = 'eip191-secp256k1';
+
+export interface AccountKeyingOptions {
+  readonly chainId: number;
+  readonly recovery: SignerRecovery;
+}
+
+const addressForm = /^0x[0-9a-fA-F]{40}$/;
+const signatureBytes = 65;
+
+export function createAccountKeying({ chainId, recovery }: AccountKeyingOptions): Keying {
+  const prefix = `${accountKeyidPrefix}${chainId}:`;
+  return {
+    keyidPrefix: accountKeyidPrefix,
+    keyidForm: `${prefix}<address>`,
+    algorithm: accountAlgorithm,
+    accepts: (keyid) => keyid.startsWith(prefix) && addressForm.test(keyid.slice(prefix.length)),
+    claim(message) {
+      const { signature } = message;
+      const recoveryId = recoveryIdOf(signature[signatureBytes - 1]);
+      if (signature.length !== signatureBytes || recoveryId === undefined) {
+        const text = 'The signature is not r, s and v in 65 bytes, v 0, 1, 27 or 28.';
+        return new NodeError('auth_malformed', { message: text });
+      }
+      const address = parseAddress(message.keyid.slice(prefix.length))!;
+      const caller = { address, words: addressWords(addressBytes(address)) };
+      return new AccountClaim(message, caller, recoveryId, recovery);
+    },
+  };
+}
+
+class AccountClaim implements SignedClaim {
+  readonly scheme = 'rfc9421';
+  readonly timestampName = 'created';
+  readonly caller: ClaimedCaller;
+  readonly signedAtS: number;
+  /** `expires`, since it may not lie further behind `created` than the time window reaches. */
+  readonly endsAtS: number;
+  readonly nonce: string;
+  readonly #message: SignedMessage;
+  readonly #recoveryId: SignedDigest['recoveryId'];
+  readonly #recovery: SignerRecovery;
+
+  constructor(
+    message: SignedMessage,
+    caller: ClaimedCaller,
+    recoveryId: SignedDigest['recoveryId'],
+    recovery: SignerRecovery,
+  ) {
+    this.caller = caller;
+    this.signedAtS = message.createdS;
+    this.endsAtS = message.expiresS;
+    this.nonce = message.nonce;
+    this.#message = message;
+    this.#recoveryId = recoveryId;
+    this.#recovery = recovery;
+  }
+
+  identify(done: Verdict): void {
+    done();
+  }
+
+  verify(body: ReceivedBody, done: Verdict): void {
+    const { base, signature, bodySha256Hex } = this.#message;
+    const refusal = bodyRefusal(bodySha256Hex, body);
+    if (refusal !== undefined) {
+      done(refusal);
+      return;
+    }
+    const signed = {
+      digest: personalDigest(base),
+      signature: signature.subarray(0, 64),
+      recoveryId: this.#recoveryId,
+    };
+    checkSigner(this.#recovery, signed, this.caller.address, done);
+  }
+}

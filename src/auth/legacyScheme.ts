@@ -1,0 +1,57 @@
+/**
+ * Requests signed the network's first way: four headers, and a message of body hash, timestamp and nonce that
+ * names neither method, path nor recipient. Runs on the fronts.
+ */
+import { NodeError } from '../errors/nodeError.js';
+import type { ReceivedBody } from '../http/bodyReader.js';
+import { addressBytes } from '../lib/address.js';
+import { addressWords } from '../lib/addressWords.js';
+import { checkSigner } from './checkSigner.js';
+import { legacyMessage, personalDigest } from './digest.js';
+import { type LegacyHeaders, parseLegacyHeaders } from './legacyHeaders.js';
+import type { ClaimedCaller, SignatureScheme, SignedClaim, Verdict } from './signedClaim.js';
+import type { SignerRecovery } from './signerRecovery.js';
+
+export interface LegacySchemeOptions {
+  readonly recovery: SignerRecovery;
+  readonly maxAgeS: number;
+}
+
+export function createLegacyScheme(options: LegacySchemeOptions): SignatureScheme {
+  return {
+    read({ headers }) {
+      const signed = parseLegacyHeaders(headers);
+      return signed instanceof NodeError ? signed : new LegacyClaim(signed, options);
+    },
+  };
+}
+
+class LegacyClaim implements SignedClaim {
+  readonly scheme = 'legacy';
+  readonly timestampName = 'X-Timestamp';
+  readonly caller: ClaimedCaller;
+  readonly signedAtS: number;
+  readonly endsAtS: number;
+  readonly nonce: string;
+  readonly #signed: LegacyHeaders;
+  readonly #recovery: SignerRecovery;
+
+  constructor(signed: LegacyHeaders, { maxAgeS, recovery }: LegacySchemeOptions) {
+    this.caller = { address: signed.address, words: addressWords(addressBytes(signed.address)) };
+    this.signedAtS = signed.timestampS;
+    this.endsAtS = signed.timestampS + maxAgeS + 1;
+    this.nonce = signed.nonce;
+    this.#signed = signed;
+    this.#recovery = recovery;
+  }
+
+  identify(done: Verdict): void {
+    done();
+  }
+
+  verify(body: ReceivedBody, done: Verdict): void {
+    const { timestamp, nonce, signature, recoveryId, address } = this.#signed;
+    const digest = personalDigest(legacyMessage(body.sha256Hex, timestamp, nonce));
+    checkSigner(this.#recovery, { digest, signature, recoveryId }, address, done);
+  }
+}
