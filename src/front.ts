@@ -183,7 +183,16 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
   }
   const maxAgeS = Math.ceil(config.auth.maxAge / 1_000);
   const limits = callerLimits(config.limits);
-  const store = data.store && openFrontStore({ ...data.store, config, limits, clock, metricsRegistry });
+  const store =
+    data.store &&
+    openFrontStore({
+      ...data.store,
+      config,
+      limits,
+      clock,
+      metricsRegistry,
+      onUsable: (isUsable) => vitals.setStoreUsable(index, isUsable),
+    });
   const sessions = store?.sessions ?? inMemorySessions(new SessionTable(memory.sessions), clock);
   const authentication: AuthenticationOptions = {
     clock,

@@ -179,7 +179,16 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       config.nonceCache.store === 'redis'
         ? { address: key.address, sessionKey: key.deriveSecret(sessionStorePurpose) }
         : undefined;
-    const storeWatch = storeAccess && watchStore({ config, address: key.address, clock, log });
+    const serving = new Set<number>();
+    const storeWatch =
+      storeAccess &&
+      watchStore({
+        config,
+        address: key.address,
+        clock,
+        isUsableForAll: () => [...serving].every((front) => vitals.isStoreUsable(front)),
+        log,
+      });
     if (storeWatch !== undefined) {
       closers.push(() => storeWatch.close());
       addStoreGauge(metricsRegistry, () => storeWatch.status().up);
@@ -230,7 +239,6 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     });
 
     const listening = Array.from({ length: fronts }, deferred);
-    const serving = new Set<number>();
     const frontMethods = (index: number): MainMethods => ({
       frontListens() {
         serving.add(index);
@@ -274,6 +282,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
           serving.delete(index);
           inFlight.clearFront(index);
           limitTable?.clearFront(index);
+          vitals.setStoreUsable(index, false);
           threadNumbers.end(`front-${index}`);
           onFailure('front', failure);
           // Only the first start is waited for; there a front that fails ends the start.

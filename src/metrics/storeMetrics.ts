@@ -8,7 +8,7 @@ export interface StoreMetrics {
 }
 
 /** From a round trip on one machine to the deadline of a command. */
-const durationBucketsS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25];
+const durationBucketsS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5];
 
 /** What a front counts; only where a store is configured. */
 export function createStoreMetrics(registry: MetricsRegistry): StoreMetrics {

@@ -31,10 +31,12 @@ export interface FrontStoreOptions extends StoreAccess {
   readonly limits: CallerLimits | undefined;
   readonly clock: Clock;
   readonly metricsRegistry: MetricsRegistry;
+  /** Told whenever that changes, and perhaps when it does not. */
+  readonly onUsable: (isUsable: boolean) => void;
 }
 
 export function openFrontStore(options: FrontStoreOptions): FrontStore {
-  const { config, address, sessionKey, limits, clock, metricsRegistry } = options;
+  const { config, address, sessionKey, limits, clock, metricsRegistry, onUsable } = options;
   const metrics = createStoreMetrics(metricsRegistry);
   const maxSkewS = Math.floor(config.auth.maxSkew / 1_000);
   const observe: ObserveStore = (operation) => {
@@ -50,6 +52,7 @@ export function openFrontStore(options: FrontStoreOptions): FrontStore {
     clock,
     maxSkewS,
     report: (failure) => {
+      onUsable(failure === undefined);
       if (failure !== undefined) metrics.countError(failure.kind);
     },
   });

@@ -5,8 +5,9 @@
  *
  * A command that is not answered in time ends the connection. So a late answer cannot count, the memory of all
  * that waits is free at once, and while the store hangs the next requests are refused without waiting. Runs on
- * the fronts and in main. The client library is loaded when the first connection is opened, and not before.
+ * the fronts and in main. This file brings the client library along, so it is loaded by who needs a connection only.
  */
+import { createClient, ErrorReply } from '@redis/client';
 import { StoreFailure } from './storeFailure.js';
 
 /** What the store answered; `failure` is set when it did not, and `reply` means nothing then. */
@@ -34,7 +35,6 @@ export interface StoreConnectionOptions {
 /** @throws StoreFailure `connect` */
 export async function openStoreConnection(options: StoreConnectionOptions): Promise<StoreConnection> {
   const { url, connectTimeoutMs, commandTimeoutMs, maxPending, onEnd } = options;
-  const { createClient, ErrorReply } = await import('@redis/client');
   const client = createClient({
     url,
     // Every server there is speaks the second version of the protocol.

@@ -4,7 +4,7 @@
  * for a connection behind which a server was found that can be relied on. Runs on the fronts and in main.
  */
 import type { Clock } from '../lib/clock.js';
-import { openStoreConnection, type StoreConnection } from './storeConnection.js';
+import type { StoreConnection } from './storeConnection.js';
 import { checkedRunId, infoSections } from './storeFacts.js';
 import { StoreFailure } from './storeFailure.js';
 import type { StoreKeys } from './storeKeys.js';
@@ -45,13 +45,13 @@ export interface StoreLinkOptions {
 }
 
 const connectTimeoutMs = 1_000;
-/** Far above a round trip in one data centre, and short beside the first byte of an answer. */
-const commandTimeoutMs = 250;
+/** Far above a round trip in one data centre and a pause of the server, and short beside an answer's first byte. */
+const commandTimeoutMs = 500;
 /** A round trip of a millisecond lets half a million claims a second through; many more only arrive late. */
 const maxPending = 1_024;
 const watchMs = 2_000;
 const firstDelayMs = 50;
-const longestDelayMs = 2_000;
+const longestDelayMs = 1_000;
 const closed = new StoreFailure('connect', 'this node closed the connection');
 /**
  * How far this node's clock may be from the store's. It is checked, because a node whose clock runs ahead serves
@@ -123,6 +123,7 @@ export function openStoreLink(options: StoreLinkOptions): StoreLink {
   };
 
   const run = async (): Promise<void> => {
+    const { openStoreConnection } = await import('./storeConnection.js');
     let delayMs = firstDelayMs;
     while (!isClosed) {
       try {

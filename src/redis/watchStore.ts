@@ -23,10 +23,12 @@ export interface WatchStoreOptions {
   readonly config: Config;
   readonly address: string;
   readonly clock: Clock;
+  /** Whether every front that serves has a link of its own. */
+  readonly isUsableForAll: () => boolean;
   readonly log: Logger;
 }
 
-export function watchStore({ config, address, clock, log }: WatchStoreOptions): StoreWatch {
+export function watchStore({ config, address, clock, isUsableForAll, log }: WatchStoreOptions): StoreWatch {
   /** What was logged last; a store that stays away is one line. */
   let said: string | undefined;
   const link = openStoreLink({
@@ -60,6 +62,7 @@ export function watchStore({ config, address, clock, log }: WatchStoreOptions): 
       if (safeInS > 0) {
         return { up: false, problem: `it remembers too little yet; requests are served in ${safeInS} s` };
       }
+      if (!isUsableForAll()) return { up: false, problem: 'not every front has reached it' };
       return { up: true };
     },
     close: () => link.close(),
