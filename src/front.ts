@@ -199,8 +199,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
     window: {
       maxAgeS,
       maxSkewS: Math.floor(config.auth.maxSkew / 1_000),
-      // What is shared remembers what an earlier process served.
-      replayMarkS: store === undefined ? data.replayMarkS : 0,
+      replayMarkS: data.replayMarkS,
     },
     nonces: store?.nonces ?? inMemoryNonces(new ReplayTable(memory.replayTable)),
     schemes: createSignatureSchemes({

@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { type Admin, type Readiness, readinessOf, startAdmin } from './admin.js';
 import { createReplayMarkWriter, readReplayMark } from './auth/replayMark.js';
 import { signSessionStatement } from './auth/sessionStatement.js';
+import { replayMarkAfterChange } from './auth/storeChange.js';
 import { createComputePool } from './compute/computePool.js';
 import type { Config } from './config/config.js';
 import { type LoadConfigOptions, type LoadedConfig, loadConfig } from './config/loadConfig.js';
@@ -134,6 +135,14 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       );
     }
     const recordReplayMark = createReplayMarkWriter(paths.replayMarkFile, vitals);
+    const replayMarkS = await replayMarkAfterChange({
+      file: paths.sharedStoreFile,
+      isShared: config.nonceCache.store === 'redis',
+      markS: Math.max(lockedAtS, recordedMarkS),
+      lockedAtS,
+      maxSkewS: Math.ceil(config.auth.maxSkew / 1_000),
+      record: recordReplayMark,
+    });
 
     const slots = createBackendSlots(maxBackendSlots, (slot) => inFlight.total(backendColumn(slot)) === 0);
     let models = slots.assign(options.loaded.modelBackends);
@@ -272,7 +281,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
           models,
           memory,
           port,
-          replayMarkS: Math.max(lockedAtS, recordedMarkS),
+          replayMarkS,
           owner,
           store: storeAccess,
           recovery,

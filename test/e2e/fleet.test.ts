@@ -5,6 +5,9 @@
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { propertyRuns } from '../runs.js';
 import { eventually } from '../support/bypassNode.js';
@@ -20,7 +23,7 @@ import {
   sessionPath,
 } from '../support/sessionClient.js';
 import { chatFrame, doneFrame } from '../support/testBackend.js';
-import { startTestNode, type TestNode } from '../support/testNode.js';
+import { nextSecond, startTestNode, type TestNode } from '../support/testNode.js';
 import {
   type Answer,
   chatBody,
@@ -229,16 +232,21 @@ describe('a fleet of two nodes', () => {
   const sessionKeys = async (): Promise<string[]> => (await redis.command('KEYS', '*:k:*')) as string[];
 
   it('accepts requests dated before a node started: the store remembers what was served', async () => {
-    const served = await patient!.sign('');
+    const home = mkdtempSync(join(tmpdir(), 'fxn-third-'));
+    const start = () => startTestNode({ ...stand.nodeOptions, home, pastReplayMark: false });
+    // The first start in a home cannot know what was served there before.
+    await (await start()).close();
+    await nextSecond();
+    const [served, unused] = [await patient!.sign(''), await patient!.sign('')];
     assert.equal((await send(nodes[1].port, { headers: served })).status, 200);
-    const unused = await patient!.sign('');
-    const third = await startTestNode({ ...stand.nodeOptions, pastReplayMark: false });
+    const third = await start();
     try {
       await third.waitForReady();
       assert.equal((await send(third.port, { headers: served })).code, 'auth_replayed');
       assert.equal((await send(third.port, { headers: unused })).status, 200);
     } finally {
       await third.close();
+      rmSync(home, { recursive: true, force: true });
     }
   });
 

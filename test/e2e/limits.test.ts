@@ -87,8 +87,7 @@ describe('limits per caller', () => {
       ({ status }) => status === 200,
     );
     for (const end of ends) end();
-    stand.backend.handler = (_request, response) =>
-      json(response, 200, chatCompletion(standModel, 'hello'));
+    stand.backend.handler = (_request, response) => json(response, 200, chatCompletion(standModel, 'hello'));
   });
 
   it('do not keep the place of a client that left before its answer began', async () => {
@@ -105,8 +104,7 @@ describe('limits per caller', () => {
       );
       request.leave('fin');
     }
-    stand.backend.handler = (_request, response) =>
-      json(response, 200, chatCompletion(standModel, 'hello'));
+    stand.backend.handler = (_request, response) => json(response, 200, chatCompletion(standModel, 'hello'));
     await eventually(
       () => sendSigned(port, leaving!, { body: chatBody }),
       ({ status }) => status === 200,
