@@ -362,6 +362,13 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       },
       'listening',
     );
+    if (config.auth.schemes.includes('rfc9421') && isNameless(config)) {
+      const remedy = 'set node.publicUrl or auth.authorities';
+      log.warn(
+        { remedy },
+        'this node has no name: requests signed for their recipient (rfc9421) are refused',
+      );
+    }
 
     const tellFronts = (
       tell: (front: SupervisedThread<FrontMethods>) => Promise<unknown>,
@@ -427,6 +434,12 @@ function sectionsThatNeedRestart(before: Config, after: Config): string[] {
   return sections.filter(
     (name) => name !== 'logger' && JSON.stringify(before[name]) !== JSON.stringify(after[name]),
   );
+}
+
+/** Nobody sends a request to the address that means all of them. */
+function isNameless({ node, auth }: Config): boolean {
+  const isEverywhere = node.listenAddress === '0.0.0.0' || node.listenAddress === '::';
+  return isEverywhere && node.publicUrl === '' && auth.authorities.length === 0;
 }
 
 /** Signatures that may wait for the compute pool over all fronts; more are refused. */

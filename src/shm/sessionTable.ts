@@ -84,8 +84,7 @@ export class SessionTable {
       // As a difference of 32 bits, so that the running number may wrap.
       own.sort((a, b) => (words[this.#order + a]! - words[this.#order + b]!) | 0);
       for (const slot of own.slice(0, Math.max(0, surplus))) this.#clear(slot);
-      this.#insert(record, session.expiresAtS, nowS);
-      return 'stored';
+      return this.#insert(record, session.expiresAtS, nowS) ? 'stored' : 'full';
     } finally {
       Atomics.store(words, header.lock, 0);
       Atomics.notify(words, header.lock);
@@ -125,21 +124,22 @@ export class SessionTable {
     return { live, own };
   }
 
-  /** There is room: twice as many slots as sessions, and the count was taken under the lock. */
-  #insert(record: Int32Array, expiresAtS: number, nowS: number): void {
+  /** False when no slot was free, which the count under the lock rules out. */
+  #insert(record: Int32Array, expiresAtS: number, nowS: number): boolean {
     const words = this.#words;
     let bucket = this.#bucketOf(record);
-    for (;;) {
+    for (let tried = 0; tried < this.#buckets; tried++) {
       const first = bucket * slotsPerBucket;
       for (let slot = first; slot < first + slotsPerBucket; slot++) {
         if (Atomics.load(words, this.#expiries + slot) > nowS) continue;
         this.#write(slot, record, expiresAtS);
-        return;
+        return true;
       }
       const overflow = this.#overflow + bucket;
       Atomics.store(words, overflow, Math.max(Atomics.load(words, overflow), expiresAtS));
       bucket = bucket + 1 === this.#buckets ? 0 : bucket + 1;
     }
+    return false;
   }
 
   #write(slot: number, record: Int32Array, expiresAtS: number): void {

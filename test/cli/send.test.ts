@@ -8,6 +8,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { describe, type TestContext, test } from 'node:test';
+import { verifyRequest } from '@slicekit/erc8128';
+import { verifyMessage } from 'viem';
 import { legacyMessage, personalDigest } from '#src/auth/digest.js';
 import { parseLegacyHeaders } from '#src/auth/legacyHeaders.js';
 import { loadNativeRecovery } from '#src/auth/signerRecovery.js';
@@ -178,6 +180,62 @@ describe('fxn send', () => {
     const [first, second] = received.map(({ headers }) => Number(headers['x-timestamp']));
     assert.ok(second! > first!);
     assert.notEqual(received[0]!.headers['x-nonce'], received[1]!.headers['x-nonce']);
+  });
+
+  describe('with --scheme rfc9421', () => {
+    const scheme = 'rfc9421' as const;
+    const body = '{"model":"m"}';
+    /** Without a configuration. */
+    const terminal = { env: { FXN_HOME: '/no/such/home' } };
+
+    /** What the reference implementation of ERC-8128 makes of a request that came to `authority`. */
+    const verifiedAt = ({ method, url, headers, body }: Received, authority: string) =>
+      verifyRequest({
+        request: new Request(`http://${authority}${url}`, {
+          method,
+          headers: Object.entries(headers) as [string, string][],
+          ...(body.length > 0 ? { body } : {}),
+        }),
+        verifyMessage: (message) => verifyMessage(message),
+        nonceStore: { consume: async () => true },
+      });
+
+    test('binds the signature to the request and the host of the URL', async (t) => {
+      const { url, port, received } = await serve(t, text('{}'));
+      assert.equal((await result({ url, scheme, path: '/v1/models?a=1' }, terminal)).exitCode, 0);
+      assert.equal((await result({ url, scheme, path: '/v1/completions', body }, terminal)).exitCode, 0);
+      for (const request of received) {
+        assert.equal(request.headers['x-signature'], undefined);
+        const verified = await verifiedAt(request, `127.0.0.1:${port}`);
+        assert.ok(verified.ok, JSON.stringify(verified));
+        assert.equal(verified.address, gatewayKey.checksumAddress.toLowerCase());
+        assert.equal(verified.params.expires - verified.params.created, 60);
+        assert.equal((await verifiedAt(request, `127.0.0.1:${port + 1}`)).ok, false);
+      }
+    });
+
+    test('names the chain of this home, another on request, else Base Sepolia', async (t) => {
+      const { url, received } = await serve(t, text('{}'));
+      const home = await temporaryFolder(t);
+      writeHome(home, { config: `${required}chainId: 7\n`, modelBackend: oneModel });
+      await result({ url, scheme }, terminal);
+      await result({ url, scheme, home });
+      await result({ url, scheme, home, chainId: 8453 });
+      const chains = received.map(
+        ({ headers }) => /erc8128:(\d+):/.exec(String(headers['signature-input']))?.[1],
+      );
+      assert.deepEqual(chains, ['84532', '7', '8453']);
+    });
+
+    test('signs once more, dated later, when the node has only just started', async (t) => {
+      const { url, received } = await serve(t, expired, text('{}'));
+      assert.equal((await result({ url, scheme }, terminal)).exitCode, 0);
+      const inputs = received.map(({ headers }) => String(headers['signature-input']));
+      const [first, second] = inputs.map((input) => Number(/created=(\d+)/.exec(input)?.[1]));
+      assert.ok(second! > first!);
+      const nonces = inputs.map((input) => /nonce="(\w+)"/.exec(input)?.[1]);
+      assert.notEqual(nonces[0], nonces[1]);
+    });
   });
 
   test('does not sign a third time', async (t) => {

@@ -3,10 +3,16 @@
  * signers, and of no use anywhere else, at any other time, or twice.
  */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { createSignerClient, type EthHttpSigner } from '@slicekit/erc8128';
 import { httpbis } from 'http-message-signatures';
+import { eventually } from '../support/bypassNode.js';
 import { type Caller, createCaller, testChainId } from '../support/caller.js';
+import { temporaryHome } from '../support/nodeProcess.js';
 import { openRaw, requestHead } from '../support/rawConnection.js';
 import { type MessageOptions, type MessageRequest, nowS } from '../support/signedMessage.js';
 import { startTestNode, type TestNode } from '../support/testNode.js';
@@ -217,6 +223,32 @@ describe('requests signed for their recipient', () => {
       });
       assert.equal(answer.status, 200, answer.body);
     });
+  });
+
+  it('made by fxn send are accepted', async (t) => {
+    const key = randomBytes(32).toString('hex');
+    await stand.network.gateways.register(createCaller(key).address);
+    const home = temporaryHome(t);
+    const program = fileURLToPath(import.meta.resolve('#dist/cli/fxn.js'));
+    const args = [
+      'send',
+      chatPath,
+      chatBody,
+      '--scheme',
+      'rfc9421',
+      '--url',
+      stand.node.url,
+      '--key',
+      `0x${key}`,
+    ];
+    await eventually(
+      async () => {
+        const child = spawn(process.execPath, [program, ...args, '--home', home], { stdio: 'ignore' });
+        const [exitCode] = (await once(child, 'close')) as [number];
+        return exitCode;
+      },
+      (exitCode) => exitCode === 0,
+    );
   });
 
   describe('captured, are refused', () => {
