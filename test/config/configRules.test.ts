@@ -46,6 +46,9 @@ test('a shared store needs its address', (t) => {
   assert.deepEqual(places('store: valkey, redisUrl: ""'), ['5:40 nonceCache.redisUrl']);
   assert.deepEqual(places('store: redis, redisUrl: "rediss://user:secret@h:6380/2"'), []);
   assert.deepEqual(places('store: memory'), []);
+  for (const wrong of ['http://h', 'redis://h/name', 'redis://h/1/2', 'redis://:100%@h', 'redis:///1']) {
+    assert.deepEqual(places(`store: redis, redisUrl: "${wrong}"`), ['5:39 nonceCache.redisUrl'], wrong);
+  }
 });
 
 test('limits that hold for nobody are a warning', (t) => {

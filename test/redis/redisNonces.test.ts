@@ -185,6 +185,26 @@ describe('used nonces in Redis', () => {
     assert.equal(await claim(front, 'n'), 'claimed');
   });
 
+  it('are claimed where a user, a password and a database are asked for', async () => {
+    await redis.command('ACL', 'SETUSER', 'node', 'on', '>p@ss/word', '~fxn:*', '+@all', '-@admin');
+    const host = `127.0.0.1:${redis.port}`;
+    const failures: StoreFailure[] = [];
+    const open = (url: string): StoreLink => {
+      const report = (failure: StoreFailure | undefined): void => void (failure && failures.push(failure));
+      const link = openStoreLink({ url, keys, clock: systemClock, maxSkewS, report });
+      links.push(link);
+      return link;
+    };
+    const link = open(`redis://node:p%40ss%2Fword@${host}/3`);
+    await eventually(() => link.current !== undefined, Boolean);
+    assert.match(String(await redis.command('INFO', 'keyspace')), /db3:keys=1/);
+    open(`redis://node:secret@${host}/3`);
+    await eventually(() => failures.length, Boolean);
+    assert.equal(failures[0]!.kind, 'connect');
+    assert.match(failures[0]!.message, /WRONGPASS/);
+    assert.doesNotMatch(failures[0]!.message, /secret/);
+  });
+
   it('are not entrusted to a store that would forget them, that follows another or whose clock is off', async () => {
     const expectKind = async (kind: string, front = openFront()): Promise<void> => {
       const failure = await eventually(
