@@ -19,7 +19,11 @@ describe('limits in Redis', () => {
   before(async () => {
     redis = await startRedis();
   });
-  after(() => redis?.close());
+  const links: StoreLink[] = [];
+  after(async () => {
+    for (const link of links) link.close();
+    await redis?.close();
+  });
 
   const open = async (address: string): Promise<StoreLink> => {
     const link = openStoreLink({
@@ -29,21 +33,22 @@ describe('limits in Redis', () => {
       maxSkewS: 0,
       report: () => undefined,
     });
+    links.push(link);
     return link;
   };
   const untilUp = (link: StoreLink) => eventually(() => link.current !== undefined, Boolean);
 
   describeLimitStore(async (limits) => {
     const address = `0x${identities++}`;
-    const links = [await open(address), await open(address)] as const;
-    const stores = links.map((link) => createRedisLimits(link, limits, unobserved));
-    await Promise.all(links.map(untilUp));
+    const own = [await open(address), await open(address)] as const;
+    const stores = own.map((link) => createRedisLimits(link, limits, unobserved));
+    await Promise.all(own.map(untilUp));
     return {
       fronts: [stores[0]!, stores[1]!],
       nowMs: () => performance.now(),
       advance: wait,
       async close() {
-        for (const link of links) link.close();
+        for (const link of own) link.close();
       },
     };
   });
@@ -63,8 +68,6 @@ describe('limits in Redis', () => {
     await Promise.all([untilUp(link), untilUp(other)]);
     await admitted(second!, callerOf(1));
     assert.equal((await refused(second!, callerOf(1))).refusedBy, 'streams', 'one from before, one new');
-    link.close();
-    other.close();
   });
 
   it('forgets the streams of a holder that is not heard of any more', async () => {
@@ -80,6 +83,5 @@ describe('limits in Redis', () => {
     assert.equal((await refused(store, callerOf(1))).refusedBy, 'streams');
     await redis.command('ZREM', keys.holders, 'alive');
     await admitted(store, callerOf(1));
-    link.close();
   });
 });
