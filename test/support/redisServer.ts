@@ -40,7 +40,7 @@ export async function startRedis(...options: string[]): Promise<RedisServer> {
     );
     endWithTests(started);
     child = started;
-    ended = once(started, 'close');
+    ended = once(started, 'close').catch(() => undefined);
     let said = '';
     await new Promise<void>((resolve, reject) => {
       started.stdout.on('data', (text) => {
