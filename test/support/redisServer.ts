@@ -56,7 +56,10 @@ export async function startRedis(...options: string[]): Promise<RedisServer> {
     await ended;
   };
 
-  await start();
+  await start().catch((thrown: unknown) => {
+    rmSync(folder, { recursive: true, force: true });
+    throw thrown;
+  });
   return {
     url,
     port,
