@@ -114,10 +114,17 @@ export function authenticate(options: AuthenticationOptions, authority: CallerAu
     let unknown: NodeError | undefined;
     const goOn = (): void => {
       const { caller } = claim;
-      if (unknown !== undefined) refuse(x, unknown);
-      else if (caller === undefined) refuse(x, new NodeError('auth_unknown_caller'));
-      else if (isSameTick) receive(x, claim, caller, next);
-      else verify(x, claim, caller, next);
+      if (unknown !== undefined || caller === undefined) {
+        refuse(x, unknown ?? new NodeError('auth_unknown_caller'));
+        return;
+      }
+      if (isSameTick) {
+        receive(x, claim, caller, next);
+        return;
+      }
+      const refusal = standingRefusal(authority, caller);
+      if (refusal === undefined) verify(x, claim, caller, next);
+      else refuse(x, refusal);
     };
     claim.identify((refusal) => {
       unknown = refusal;

@@ -9,7 +9,7 @@ import { authenticate } from '#src/auth/authenticate.js';
 import type { CallerAuthority } from '#src/auth/authority.js';
 import { inMemoryNonces } from '#src/auth/nonceStore.js';
 import { createOwnNames } from '#src/auth/ownNames.js';
-import { inMemorySessions } from '#src/auth/sessionStore.js';
+import { inMemorySessions, type SessionStore } from '#src/auth/sessionStore.js';
 import { createSignatureSchemes } from '#src/auth/signatureSchemes.js';
 import { loadNativeRecovery, type SignerRecovery } from '#src/auth/signerRecovery.js';
 import { BodyBudget } from '#src/http/bodyBudget.js';
@@ -49,18 +49,28 @@ export interface AuthenticationStand {
   readonly recovery: SignerRecovery;
   /** `accepted`, or the code of the refusal. */
   attempt(request: RawRequest): string;
+  /** The same for a request that is not answered in its tick, or whose body comes when the test says so. */
+  begin(request: RawRequest): StartedRequest;
+}
+
+export interface StartedRequest {
+  /** `undefined` while there is none. */
+  outcome(): string | undefined;
+  sendBody(): void;
 }
 
 export interface AuthenticationStandOptions {
   readonly accounts?: number;
   /** Requests that are accepted at most. */
   readonly capacity?: number;
+  /** In place of the store in memory, which is handed in. */
+  readonly sessionStore?: (inMemory: SessionStore) => SessionStore;
 }
 
 const maxBodyBytes = 1 << 20;
 
 export function createAuthenticationStand(options: AuthenticationStandOptions = {}): AuthenticationStand {
-  const { accounts: accountCount = 4, capacity = 100_000 } = options;
+  const { accounts: accountCount = 4, capacity = 100_000, sessionStore = (store) => store } = options;
   const nowS = 1_750_000_000;
   const clock = { nowMs: () => nowS * 1_000 };
   const chainId = 84_532;
@@ -101,7 +111,7 @@ export function createAuthenticationStand(options: AuthenticationStandOptions = 
           isTls: false,
         }),
         recovery,
-        sessions: inMemorySessions(table, clock),
+        sessions: sessionStore(inMemorySessions(table, clock)),
       }),
       recordMark: async () => undefined,
       // Everything that the window lets through counts as recorded, so that nothing waits for a disk.
@@ -111,13 +121,19 @@ export function createAuthenticationStand(options: AuthenticationStandOptions = 
     authority,
   );
   const bodyBudget = new BodyBudget(maxBodyBytes);
-  let isServed = false;
-  const handler = layer((x) => {
-    isServed = true;
-    x.respond(200, 'text/plain', '');
-  });
+  const handler = layer((x) => x.respond(200, 'text/plain', ''));
   const onFault = (thrown: unknown): void => {
     throw thrown;
+  };
+
+  const begin = (request: RawRequest): StartedRequest => {
+    const head = readHead(requestOf(request));
+    if (head.framingFault !== undefined)
+      return { outcome: () => 'invalid_request', sendBody: () => undefined };
+    const { response, sendBody } = responseTo(request.body);
+    const x = new Exchange(response, head, { maxBodyBytes, bodyBudget, onFault });
+    x.attempt(() => handler(x));
+    return { sendBody, outcome: () => (x.isOpen ? undefined : (x.errorCode ?? 'accepted')) };
   };
 
   return {
@@ -128,14 +144,13 @@ export function createAuthenticationStand(options: AuthenticationStandOptions = 
     sessions,
     recovery,
     attempt(request) {
-      isServed = false;
-      const head = readHead(requestOf(request));
-      if (head.framingFault !== undefined) return 'invalid_request';
-      const x = new Exchange(responseOf(request.body), head, { maxBodyBytes, bodyBudget, onFault });
-      x.attempt(() => handler(x));
-      if (x.isOpen) throw new Error('the request was not answered in its tick');
-      return isServed ? 'accepted' : String(x.errorCode);
+      const started = begin(request);
+      started.sendBody();
+      const outcome = started.outcome();
+      if (outcome === undefined) throw new Error('the request was not answered in its tick');
+      return outcome;
     },
+    begin,
   };
 }
 
@@ -168,12 +183,13 @@ function requestOf({ method, path, query, headers, body }: RawRequest): HttpRequ
   return request as HttpRequest;
 }
 
-/** What `Exchange` calls of uWS for a request that comes in one piece and is answered whole. */
-function responseOf(body: Buffer): HttpResponse {
+/** What `Exchange` calls of uWS for a request whose body comes in one piece, and that is answered whole. */
+function responseTo(body: Buffer): { response: HttpResponse; sendBody: () => void } {
+  let listener: ((chunk: ArrayBuffer, isLast: boolean) => void) | undefined;
   const response = {
     onAborted: () => response,
-    onData(listener: (chunk: ArrayBuffer, isLast: boolean) => void) {
-      listener(Uint8Array.from(body).buffer, true);
+    onData(onChunk: typeof listener) {
+      listener = onChunk;
       return response;
     },
     cork(write: () => void) {
@@ -186,5 +202,8 @@ function responseOf(body: Buffer): HttpResponse {
     endWithoutBody: () => response,
     close: () => response,
   };
-  return response as unknown as HttpResponse;
+  return {
+    response: response as unknown as HttpResponse,
+    sendBody: () => listener?.(Uint8Array.from(body).buffer, true),
+  };
 }

@@ -12,6 +12,7 @@ import { createSignerClient, type EthHttpSigner } from '@slicekit/erc8128';
 import { httpbis } from 'http-message-signatures';
 import { eventually } from '../support/bypassNode.js';
 import { type Caller, createCaller, testChainId } from '../support/caller.js';
+import { createNodeClock } from '../support/nodeClock.js';
 import { temporaryHome } from '../support/nodeProcess.js';
 import { openRaw, requestHead } from '../support/rawConnection.js';
 import { type MessageOptions, type MessageRequest, nowS } from '../support/signedMessage.js';
@@ -496,6 +497,22 @@ describe('the names and schemes of a node', () => {
     assert.equal(await ask(node.port, `127.0.0.1:${node.port}`), 'auth_malformed');
   });
 
+  it('are missed, with a warning, when it listens everywhere and is told none', async () => {
+    const nameless = await startTestNode({
+      ...stand.nodeOptions,
+      config: { node: { threads: 1, listenAddress: '0.0.0.0' } },
+    });
+    try {
+      const line = await nameless.waitForLog(({ msg }) => msg?.startsWith('this node has no name') ?? false);
+      assert.equal(line.level, 'warn');
+      assert.equal(await ask(nameless.port, `127.0.0.1:${nameless.port}`), 'auth_malformed');
+      await nameless.waitForReady();
+      assert.equal((await send(nameless.port, { headers: await stand.gateway.sign('') })).status, 200);
+    } finally {
+      await nameless.close();
+    }
+  });
+
   it('it has no legacy scheme unless configured', async () => {
     const answer = await send(node.port, { headers: await stand.gateway.sign('') });
     assert.deepEqual([answer.status, answer.code], [401, 'auth_missing']);
@@ -510,5 +527,84 @@ describe('the names and schemes of a node', () => {
       ...(await stand.gateway.sign('')),
     };
     assert.equal((await send(port, { headers: both })).status, 200);
+  });
+});
+
+describe('the time of a request signed for its recipient', () => {
+  const clock = createNodeClock();
+  const startS = nowS();
+  let stand: TestStand;
+
+  before(async () => {
+    clock.stopAt(startS);
+    stand = await startTestStand({ env: clock.env, pastReplayMark: false, config: { node: { threads: 2 } } });
+  });
+  after(async () => {
+    await stand?.close();
+    clock.remove();
+  });
+
+  const sign = (options: MessageOptions): Promise<Record<string, string>> =>
+    stand.gateway.signMessage({ authority: `127.0.0.1:${stand.node.port}`, target: modelsPath }, options);
+  const codeOf = async (headers: Record<string, string>): Promise<string | number> => {
+    const answer = await send(stand.node.port, { headers });
+    return answer.code ?? answer.status;
+  };
+
+  it('begins behind the second in which the node started', async () => {
+    assert.equal(await codeOf(await sign({ created: startS, expires: startS + 60 })), 'auth_expired');
+    assert.equal(await codeOf(await sign({ created: startS + 1, expires: startS + 60 })), 200);
+  });
+
+  // The clock goes forward only: what it freed behind itself stays refused.
+  for (const [what, created, expires, laterS] of [
+    ['of a short validity', 0, 3, 100],
+    ['of the longest one', 0, 60, 200],
+    ['dated ahead', 30, 90, 300],
+  ] as const) {
+    it(`ends with expires, and until then a copy is a copy: ${what}`, async () => {
+      const atS = startS + laterS;
+      clock.stopAt(atS);
+      await stand.node.waitForReady();
+      const headers = await sign({ created: atS + created, expires: atS + expires });
+      assert.equal(await codeOf(headers), 200);
+      clock.stopAt(atS + expires - 1);
+      assert.equal(await codeOf(headers), 'auth_replayed');
+      const unused = await sign({ created: atS + created, expires: atS + expires });
+      assert.equal(await codeOf(unused), 200);
+      clock.stopAt(atS + expires);
+      assert.equal(await codeOf(headers), 'auth_expired');
+    });
+  }
+
+  it('reaches auth.maxSkew ahead and no further', async () => {
+    const atS = startS + 500;
+    clock.stopAt(atS);
+    await stand.node.waitForReady();
+    assert.equal(await codeOf(await sign({ created: atS + 30, expires: atS + 60 })), 200);
+    assert.equal(await codeOf(await sign({ created: atS + 31, expires: atS + 60 })), 'auth_expired');
+  });
+});
+
+describe('requests signed for their recipient, without the native library', () => {
+  it('are checked in the compute pool', async () => {
+    const stand = await startTestStand({
+      entry: fileURLToPath(import.meta.resolve('#test/support/poolNode.js')),
+      config: { node: { threads: 1 } },
+    });
+    try {
+      const { port } = stand.node;
+      const request = { authority: `127.0.0.1:${port}`, target: chatPath, body: chatBody };
+      const headers = await stand.gateway.signMessage(request);
+      const sent = { path: chatPath, body: chatBody };
+      assert.equal((await send(port, { ...sent, headers })).status, 200);
+      assert.equal((await send(port, { ...sent, headers })).code, 'auth_replayed');
+      const forged = await createCaller().signMessage(request, {
+        keyid: `erc8128:${testChainId}:${stand.gateway.address.toLowerCase()}`,
+      });
+      assert.equal((await send(port, { ...sent, headers: forged })).code, 'auth_bad_signature');
+    } finally {
+      await stand.close();
+    }
   });
 });
