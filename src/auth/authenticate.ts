@@ -70,9 +70,8 @@ export function authenticate(options: AuthenticationOptions, authority: CallerAu
     const request = { caller: caller.words, nonce, timestampS: signedAtS, expiresAtS: endsAtS, nowS };
     nonces.claim(request, (result, retryAfterS) =>
       x.attempt(() => {
-        const meta = retryAfterS === undefined ? {} : { retryAfterS };
         if (result === 'claimed') serveOnceMarked();
-        else refuse(x, new NodeError(claimRefusals[result], { meta }));
+        else refuse(x, new NodeError(claimRefusals[result], { meta: retryAfterS ? { retryAfterS } : {} }));
       }),
     );
   };

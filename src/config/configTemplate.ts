@@ -104,7 +104,7 @@ nonceCache:
   # Upper bound of an entry's life. Must exceed auth.maxAge + auth.maxSkew.
   ttl: "5m"
   cleanupInterval: "10m"
-  # Entries. A full table refuses requests, it never forgets one that is still valid.
+  # Entries of the store in memory. A full table refuses requests, it never forgets one that is still valid.
   capacity: 2000000
   # "memory", or "redis" (Redis or Valkey): several nodes with one key share nonces, limits and sessions.
   store: "memory"

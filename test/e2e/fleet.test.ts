@@ -285,6 +285,12 @@ describe('a fleet of two nodes', () => {
     }
     for (const copy of await both(({ port }) => send(port, { headers }))) assert.equal(copy.status, 503);
 
+    const atProxy = await eventually(
+      () => sendFresh(proxy.port),
+      ({ code }) => code === 'no_node',
+    );
+    assert.deepEqual([atProxy.status, atProxy.headers['retry-after']], [503, '2']);
+
     await redis.start();
     const codes = new Set<string | undefined>();
     await eventually(
