@@ -108,7 +108,8 @@ function report(values: Record<string, number | string>): void {
 
 function claimInto(memory: SharedArrayBuffer): Claim {
   const table = new ReplayTable(memory);
-  return (i, nonce) => table.claim({ caller: addresses[i % callers]!, nonce, expiresAtS, nowS });
+  return (i, nonce) =>
+    table.claim({ caller: addresses[i % callers]!, nonce, timestampS: nowS, expiresAtS, nowS });
 }
 
 /** The same promise kept by a container of one thread: no expiry, no bound per caller. */

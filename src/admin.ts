@@ -8,6 +8,7 @@ import { NodeError } from './errors/nodeError.js';
 import { errorBody } from './http/errorBody.js';
 import { listenError } from './http/reservePort.js';
 import type { Logger } from './logger/logger.js';
+import type { StoreStatus } from './redis/watchStore.js';
 import type { RegistryThreadStatus } from './registry/registryThread.js';
 
 export interface Readiness {
@@ -28,19 +29,27 @@ export interface ReadinessFacts {
     readonly kind: string | null;
     readonly modelListed: boolean | null;
   }[];
+  /** `undefined` where none is configured. */
+  readonly store: StoreStatus | undefined;
   readonly servingFronts: number;
   readonly isDraining: boolean;
 }
 
 /** The node is ready when every registry is fresh, a backend answers and a front serves. */
-export function readinessOf({ registries, backends, servingFronts, isDraining }: ReadinessFacts): Readiness {
+export function readinessOf(facts: ReadinessFacts): Readiness {
+  const { registries, backends, store, servingFronts, isDraining } = facts;
   const missing = [
     ...(registries === undefined ? ['registry thread: does not answer'] : staleRegistries(registries)),
     ...(backends.some(({ up }) => up) ? [] : ['backends: none answers']),
+    ...(store?.problem === undefined ? [] : [`store: ${store.problem}`]),
     ...(servingFronts === 0 ? ['fronts: none serves'] : []),
     ...(isDraining ? ['the node is shutting down'] : []),
   ];
-  return { ready: missing.length === 0, missing, details: { backends, ...registries } };
+  return {
+    ready: missing.length === 0,
+    missing,
+    details: { backends, ...(store && { store }), ...registries },
+  };
 }
 
 function staleRegistries(status: RegistryThreadStatus): string[] {

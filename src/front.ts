@@ -23,17 +23,22 @@ import { allowMethods, type Handler, type Layer, type Route, routeAll, through }
 import { createHttpServer } from './http/server.js';
 import { type AddressText, addressBytes } from './lib/address.js';
 import { addressWords } from './lib/addressWords.js';
+import { callerLimits } from './lib/callerLimits.js';
 import { systemClock } from './lib/clock.js';
+import { limitCallers } from './limits/limitCallers.js';
+import { inMemoryLimits } from './limits/limitStore.js';
 import { createLogger, type LogLevel } from './logger/logger.js';
 import { watchEventLoop } from './metrics/eventLoopDelay.js';
 import { createFrontMetrics } from './metrics/frontMetrics.js';
 import { createInferenceMetrics } from './metrics/inferenceMetrics.js';
+import { createLimitCounter } from './metrics/storeMetrics.js';
 import { MetricsRegistry, type MetricsSnapshot, snapshotMetrics } from './metrics/threadMetrics.js';
 import { createInference } from './openai/inference.js';
 import { listModels, retrieveModel } from './openai/models.js';
 import { operationOf } from './openai/operation.js';
 import type { RoutedModels } from './openai/routedModels.js';
 import { createServedModels } from './openai/servedModels.js';
+import { openFrontStore, type StoreAccess } from './redis/frontStore.js';
 import { registrationState } from './registry/registrationWatch.js';
 import { openRegistryView, type RegistryView } from './registry/registryView.js';
 import { createSchedulerRegistry } from './registry/schedulerRegistry.js';
@@ -42,6 +47,7 @@ import { BackendHealth } from './shm/backendHealth.js';
 import { Breakers } from './shm/breakers.js';
 import { FrontVitals } from './shm/frontVitals.js';
 import { InFlightTable, requestColumn } from './shm/inFlightTable.js';
+import { LimitTable } from './shm/limitTable.js';
 import { ReplayTable } from './shm/replayTable.js';
 import { SessionTable } from './shm/sessionTable.js';
 import { WaitingLines } from './shm/waitingLines.js';
@@ -54,6 +60,8 @@ export interface SharedMemory {
   readonly replayTable: SharedArrayBuffer;
   readonly sessions: SharedArrayBuffer;
   readonly inFlight: SharedArrayBuffer;
+  /** `undefined` where this process has no limits to count. */
+  readonly limits: SharedArrayBuffer | undefined;
   readonly vitals: SharedArrayBuffer;
   readonly health: SharedArrayBuffer;
   readonly breakers: SharedArrayBuffer;
@@ -74,6 +82,8 @@ export interface FrontData {
   readonly replayMarkS: number;
   /** Whose registration counts: the configured owner, else the node's key. */
   readonly owner: AddressText;
+  /** What opens the store that several nodes share; `undefined` where this node has its own memory only. */
+  readonly store: StoreAccess | undefined;
   /** `pool` sends every signature to the compute pool, as if there were no native library. */
   readonly recovery: 'native' | 'pool';
 }
@@ -213,7 +223,18 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
     log.warn({ reason: native.unavailable }, 'no native secp256k1: signatures go to the compute pool');
   }
   const maxAgeS = Math.ceil(config.auth.maxAge / 1_000);
-  const sessions = inMemorySessions(new SessionTable(memory.sessions), clock);
+  const limits = callerLimits(config.limits);
+  const store =
+    data.store &&
+    openFrontStore({
+      ...data.store,
+      config,
+      limits,
+      clock,
+      metricsRegistry,
+      onUsable: (isUsable) => vitals.setStoreUsable(index, isUsable),
+    });
+  const sessions = store?.sessions ?? inMemorySessions(new SessionTable(memory.sessions), clock);
   const authentication: AuthenticationOptions = {
     clock,
     window: {
@@ -221,7 +242,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
       maxSkewS: Math.floor(config.auth.maxSkew / 1_000),
       replayMarkS: data.replayMarkS,
     },
-    nonces: inMemoryNonces(new ReplayTable(memory.replayTable)),
+    nonces: store?.nonces ?? inMemoryNonces(new ReplayTable(memory.replayTable)),
     schemes: createSignatureSchemes({
       names: config.auth.schemes,
       maxAgeS,
@@ -240,7 +261,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
       sessions,
     }),
     recordMark: (second) => main.call('recordReplayMark', second),
-    recordedMarkS: () => vitals.storedMarkS,
+    recordedMarkS: store === undefined ? () => vitals.storedMarkS : () => Number.POSITIVE_INFINITY,
     count: metrics.countAuth,
   };
 
@@ -262,6 +283,14 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
     }
     next(x);
   };
+  const limitStore =
+    limits === undefined || memory.limits === undefined
+      ? store?.limits
+      : inMemoryLimits(new LimitTable(memory.limits, limits), index);
+  const limited: readonly Layer[] =
+    limits === undefined || limitStore === undefined
+      ? []
+      : [limitCallers({ limits, store: limitStore, countRefusal: createLimitCounter(metricsRegistry) })];
   const refuseWhileDraining: Layer = (next) => (x) => {
     if (isDraining) throw new NodeError('draining');
     next(x);
@@ -306,7 +335,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
       handler,
     ),
   });
-  const gateway = [refuseWhileDraining, size, gatewayAuth, admit];
+  const gateway = [refuseWhileDraining, size, gatewayAuth, admit, ...limited];
   const scheduler = [refuseWhileDraining, size, schedulerAuth];
   const health: Handler = (x) => x.respondJson(200, { status: 'ok' });
   const unknownRoute: Handler = () => {
@@ -368,6 +397,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
     clearInterval(heartbeat);
     server.close();
     inference.close();
+    store?.close();
   };
 
   const leave = async (): Promise<void> => {

@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { type Admin, type Readiness, readinessOf, startAdmin } from './admin.js';
 import { createReplayMarkWriter, readReplayMark } from './auth/replayMark.js';
 import { signSessionStatement } from './auth/sessionStatement.js';
+import { replayMarkAfterChange } from './auth/storeChange.js';
 import { createComputePool } from './compute/computePool.js';
 import type { Config } from './config/config.js';
 import { type LoadConfigOptions, type LoadedConfig, loadConfig } from './config/loadConfig.js';
@@ -17,11 +18,13 @@ import { reservePort } from './http/reservePort.js';
 import { checksumAddress } from './keys/checksumAddress.js';
 import type { NodeKey } from './keys/nodeKey.js';
 import type { AddressText } from './lib/address.js';
+import { callerLimits } from './lib/callerLimits.js';
 import { nowSeconds, systemClock } from './lib/clock.js';
 import { deferred } from './lib/deferred.js';
 import type { Logger } from './logger/logger.js';
 import { watchEventLoop } from './metrics/eventLoopDelay.js';
 import { createNodeMetrics } from './metrics/nodeMetrics.js';
+import { addStoreGauge } from './metrics/storeMetrics.js';
 import {
   MetricsRegistry,
   type MetricsSnapshot,
@@ -31,6 +34,8 @@ import {
 import { ThreadNumbers } from './metrics/threadNumbers.js';
 import { watchBackends } from './openai/backendWatch.js';
 import { createRouting, type RoutedModels } from './openai/routedModels.js';
+import { sessionStorePurpose } from './redis/sealedSession.js';
+import { watchStore } from './redis/watchStore.js';
 import { createRegistryCell } from './registry/registrySnapshot.js';
 import type { RegistryThreadData, RegistryThreadMethods } from './registry/registryThread.js';
 import { BackendHealth, createBackendHealth } from './shm/backendHealth.js';
@@ -43,6 +48,7 @@ import {
   maxBackendSlots,
   requestColumn,
 } from './shm/inFlightTable.js';
+import { createLimitTable, LimitTable } from './shm/limitTable.js';
 import { createReplayTable, ReplayTable } from './shm/replayTable.js';
 import { createSessionTable } from './shm/sessionTable.js';
 import { createWaitingLines, maxLanes, WaitingLines } from './shm/waitingLines.js';
@@ -119,6 +125,9 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     const inFlight = new InFlightTable(memory.inFlight);
     const vitals = new FrontVitals(memory.vitals);
     const replayTable = new ReplayTable(memory.replayTable);
+    const limits = callerLimits(config.limits);
+    const limitTable =
+      limits === undefined || memory.limits === undefined ? undefined : new LimitTable(memory.limits, limits);
     vitals.storedMarkS = recordedMarkS;
     if (recordedMarkS > lockedAtS + config.auth.maxSkew / 1_000) {
       const remedy = 'correct the clock; if it was wrong when the mark was written, delete the file';
@@ -128,6 +137,14 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       );
     }
     const recordReplayMark = createReplayMarkWriter(paths.replayMarkFile, vitals);
+    const replayMarkS = await replayMarkAfterChange({
+      file: paths.sharedStoreFile,
+      isShared: config.nonceCache.store === 'redis',
+      markS: Math.max(lockedAtS, recordedMarkS),
+      lockedAtS,
+      maxSkewS: Math.ceil(config.auth.maxSkew / 1_000),
+      record: recordReplayMark,
+    });
 
     const lines = new WaitingLines(memory.waitingLines);
     const breakers = new Breakers(memory.breakers, {
@@ -183,6 +200,25 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     const owner: AddressText = config.registry.owner === '' ? key.address : config.registry.owner;
     log.info({ address: key.checksumAddress, owner }, 'node key');
 
+    const storeAccess =
+      config.nonceCache.store === 'redis'
+        ? { address: key.address, sessionKey: key.deriveSecret(sessionStorePurpose) }
+        : undefined;
+    const serving = new Set<number>();
+    const storeWatch =
+      storeAccess &&
+      watchStore({
+        config,
+        address: key.address,
+        clock,
+        isUsableForAll: () => [...serving].every((front) => vitals.isStoreUsable(front)),
+        log,
+      });
+    if (storeWatch !== undefined) {
+      closers.push(() => storeWatch.close());
+      addStoreGauge(metricsRegistry, () => storeWatch.status().up);
+    }
+
     const onFailure = (thread: 'front' | 'registry', failure: ThreadFailure): void => {
       metrics.countRestart(thread);
       log.error(
@@ -228,7 +264,6 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     });
 
     const listening = Array.from({ length: fronts }, deferred);
-    const serving = new Set<number>();
     const frontMethods = (index: number): MainMethods => ({
       frontListens() {
         serving.add(index);
@@ -262,8 +297,9 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
           models,
           memory,
           port,
-          replayMarkS: Math.max(lockedAtS, recordedMarkS),
+          replayMarkS,
           owner,
+          store: storeAccess,
           recovery,
         }),
         methods: frontMethods(index),
@@ -278,6 +314,8 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
           lines.clearFront(index);
           inFlight.clearFront(index);
           breakers.clearFront(index);
+          limitTable?.clearFront(index);
+          vitals.setStoreUsable(index, false);
           threadNumbers.end(`front-${index}`);
           // Only the first start is waited for; there a front that fails ends the start.
           listening[index]?.reject(failure.error ?? new NodeError('internal_error'));
@@ -325,6 +363,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
             modelListed: isModelListed ?? null,
           };
         }),
+        store: storeWatch?.status(),
         servingFronts: serving.size,
         isDraining,
       });
@@ -447,6 +486,10 @@ function createMemory(config: Config, fronts: number): SharedMemory {
     health: createBackendHealth(),
     breakers: createBreakers(),
     waitingLines: createWaitingLines({ fronts, capacity: waitingCapacity(config.proxy.queue.maxWaiting) }),
+    limits:
+      callerLimits(config.limits) === undefined || config.nonceCache.store === 'redis'
+        ? undefined
+        : createLimitTable({ fronts }),
   };
 }
 

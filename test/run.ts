@@ -28,6 +28,7 @@ const packageOf: Readonly<Record<string, string>> = {
   nc: 'netcat-openbsd',
   nginx: 'nginx-light',
   openssl: 'openssl',
+  'redis-server': 'redis-server',
   script: 'bsdutils',
   ss: 'iproute2',
   wrk: 'wrk',

@@ -67,10 +67,11 @@ export function authenticate(options: AuthenticationOptions, authority: CallerAu
         },
       );
     };
-    nonces.claim({ caller: caller.words, nonce, expiresAtS: endsAtS, nowS }, (result) =>
+    const request = { caller: caller.words, nonce, timestampS: signedAtS, expiresAtS: endsAtS, nowS };
+    nonces.claim(request, (result, retryAfterS) =>
       x.attempt(() => {
         if (result === 'claimed') serveOnceMarked();
-        else refuse(x, new NodeError(claimRefusals[result]));
+        else refuse(x, new NodeError(claimRefusals[result], { meta: retryAfterS ? { retryAfterS } : {} }));
       }),
     );
   };

@@ -6,8 +6,11 @@ import type { ClaimResult, NonceClaim } from '../lib/nonceClaim.js';
 import type { ReplayTable } from '../shm/replayTable.js';
 
 export interface NonceStore {
-  /** Claims a pair once, for a request whose signature was verified. May call back in the same tick; never throws. */
-  claim(claim: NonceClaim, done: (result: ClaimResult) => void): void;
+  /**
+   * Claims a pair once, for a request whose signature was verified. May call back in the same tick; never throws.
+   * `retryAfterS` may come with `unavailable`.
+   */
+  claim(claim: NonceClaim, done: (result: ClaimResult, retryAfterS?: number) => void): void;
 }
 
 export function inMemoryNonces(table: ReplayTable): NonceStore {

@@ -40,6 +40,11 @@ export function checkConfigRules(tree: TreeReader, env: Environment): void {
     );
   }
 
+  if (tree.at('nonceCache.store') === 'redis' && text('nonceCache.redisUrl') === '') {
+    const path = blame('nonceCache.redisUrl', 'nonceCache.store');
+    tree.report(path, 'expected nonceCache.redisUrl with the store "redis", such as "redis://host:6379"');
+  }
+
   const schemes = tree.at('auth.schemes');
   if (Array.isArray(schemes) && schemes.includes('session') && !schemes.includes('rfc9421')) {
     tree.report(
@@ -53,6 +58,12 @@ export function checkConfigRules(tree: TreeReader, env: Environment): void {
   if (tree.at('registry.bypassAuth') === true && listenAddress !== undefined && !isLoopback(listenAddress)) {
     const message = `expected false, or a loopback node.listenAddress, or FXN_ALLOW_BYPASS=1, found true on ${listenAddress}`;
     if (!bypassAllowed) tree.report('registry.bypassAuth', message);
+  }
+
+  for (const key of ['requestsPerSecond', 'concurrentStreams', 'tokensPerMinute'] as const) {
+    const limit = number(`limits.${key}`);
+    if (tree.at('registry.bypassAuth') !== true || limit === undefined || limit === 0) continue;
+    tree.warn(`limits.${key}`, 'limits nobody while registry.bypassAuth is true, since no caller is known');
   }
 
   const certFile = text('node.tls.certFile');

@@ -104,17 +104,20 @@ nonceCache:
   # Upper bound of an entry's life. Must exceed auth.maxAge + auth.maxSkew.
   ttl: "5m"
   cleanupInterval: "10m"
-  # Entries. A full table refuses requests, it never forgets one that is still valid.
+  # Entries of the store in memory. A full table refuses requests, it never forgets one that is still valid.
   capacity: 2000000
-  # "memory", the only one in this version ("redis" is refused).
+  # "memory", or "redis" (Redis or Valkey): several nodes with one key share nonces, limits and sessions.
   store: "memory"
-  # redis:// or rediss://
+  # redis://[[user][:password]@]host[:port][/database], or rediss:// for TLS. Required with "redis".
   redisUrl: ""
 
-# Per caller; 0 = no limit. This version has none and refuses other values.
+# On /v1/*, for each caller; 0 = no limit. Over all fronts, and over all nodes where the store is "redis".
 limits:
+  # One second's worth may come at once. May be a fraction: 0.5 is one request in two seconds.
   requestsPerSecond: 0
+  # Requests that are open at one time.
   concurrentStreams: 0
+  # Tokens in and out, counted when an answer ends: who has overdrawn waits until it has flowed in again.
   tokensPerMinute: 0
 
 # ---- Towards the inference servers (they stand in model_backend.yaml) -----------------------------------

@@ -83,7 +83,7 @@ export const readers: Readonly<Record<Notation, Reader>> = {
   }),
   httpUrl: throughText((text) => (parseUrl(text, ['http:', 'https:']) === undefined ? undefined : text)),
   backendUrl: throughText(readBackendUrl),
-  redisUrl: throughText((text) => (parseUrl(text, ['redis:', 'rediss:']) === undefined ? undefined : text)),
+  redisUrl: throughText((text) => (isRedisUrl(text) ? text : undefined)),
   ip: throughText((text) => (isIP(text) === 0 ? undefined : text)),
   host: throughText((text) => (isHost(text) ? text.toLowerCase() : undefined)),
   hostRange: throughText((text) => (isHostRange(text) ? text.toLowerCase() : undefined)),
@@ -105,6 +105,22 @@ function parseUrl(text: string, schemes: readonly string[]): URL | undefined {
     return undefined;
   const url = new URL(text);
   return schemes.includes(url.protocol) && url.hostname !== '' ? url : undefined;
+}
+
+/** The path names a database by its number. */
+function isRedisUrl(text: string): boolean {
+  const url = parseUrl(text, ['redis:', 'rediss:']);
+  return url !== undefined && /^\/?\d{0,9}$/.test(url.pathname) && isDecodable(url.username + url.password);
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    // A percent sign that begins no character.
+    return false;
+  }
 }
 
 /**

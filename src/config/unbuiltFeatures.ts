@@ -23,16 +23,6 @@ export function checkUnbuiltFeatures(tree: TreeReader): void {
   for (const path of keysWithoutEffect) {
     if (tree.isGiven(path)) tree.warn(path, noEffect);
   }
-  const store = tree.at('nonceCache.store');
-  if (store !== undefined && store !== 'memory') {
-    tree.report('nonceCache.store', `expected "memory", the only store in this version, found "${store}"`);
-  }
-  for (const key of ['requestsPerSecond', 'concurrentStreams', 'tokensPerMinute']) {
-    const limit = tree.at(`limits.${key}`);
-    if (typeof limit === 'number' && limit > 0) {
-      tree.report(`limits.${key}`, `expected 0, since this version has no limits per caller, found ${limit}`);
-    }
-  }
   if (tree.at('offers.enabled') === true) {
     tree.report('offers.enabled', 'expected false, since this version has no offers, found true');
   }

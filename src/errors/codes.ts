@@ -55,6 +55,7 @@ export const errorCodes = {
   registry_unavailable: code(503, 'chain', true, 'The registry of callers is not available yet.', 5),
   replay_table_full: code(503, 'internal', true, 'The replay table is full.', 1),
   replay_store_unavailable: code(503, 'internal', true, 'The store of used nonces cannot be asked.', 1),
+  limits_unavailable: code(503, 'internal', true, "This caller's limits cannot be checked.", 1),
   session_table_full: code(503, 'internal', true, 'This node holds as many sessions as it can.', 30),
   session_store_unavailable: code(503, 'internal', true, 'The store of sessions cannot be asked.', 1),
   not_registered: code(503, 'chain', true, 'This node is not an active registered provider.', 60),

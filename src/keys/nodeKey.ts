@@ -3,7 +3,7 @@
  * so no logger, `JSON.stringify` or inspector that is handed a `NodeKey` can print it. Runs in main and the
  * command line.
  */
-import { randomBytes } from 'node:crypto';
+import { hkdfSync, randomBytes } from 'node:crypto';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { NodeError } from '../errors/nodeError.js';
@@ -23,6 +23,8 @@ export interface NodeKey {
    * (RFC 6979).
    */
   sign(digest: Uint8Array): Uint8Array;
+  /** 32 secret bytes for one purpose, the same for every holder of the key (HKDF-SHA-256). */
+  deriveSecret(purpose: string): Uint8Array;
 }
 
 /** Throws `key_file` unless the 32 bytes are in `1 … n − 1`. The bytes are copied. */
@@ -38,6 +40,7 @@ export function createNodeKey(privateKey: Uint8Array): NodeKey {
     checksumAddress: checksumAddress(address),
     publicKey,
     sign: (digest: Uint8Array) => signDigest(digest, secret),
+    deriveSecret: (purpose: string) => new Uint8Array(hkdfSync('sha256', secret, '', purpose, 32)),
   });
 }
 

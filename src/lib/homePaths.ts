@@ -13,6 +13,8 @@ export interface HomePaths {
   readonly keysFolder: string;
   /** Largest timestamp (Unix seconds) ever accepted ahead of the clock; survives restarts. */
   readonly replayMarkFile: string;
+  /** From which second (Unix) on a store shared with other nodes knows this node's requests; absent without one. */
+  readonly sharedStoreFile: string;
   /** Held by the running node. */
   readonly lockFile: string;
   /** Last good registry snapshots, for a restart while every RPC is down. */
@@ -56,6 +58,7 @@ export function homePaths(home: string, overrides: FileOverrides = {}): HomePath
     },
     keysFolder,
     replayMarkFile: join(root, 'replay-mark'),
+    sharedStoreFile: join(root, 'shared-store'),
     lockFile: join(root, 'node.lock'),
     snapshotsFolder: join(root, 'snapshots'),
   });

@@ -5,6 +5,8 @@ export interface NonceClaim {
   readonly caller: Int32Array;
   /** 1–512 bytes of ASCII. */
   readonly nonce: string;
+  /** Unix second that the request is dated. */
+  readonly timestampS: number;
   /** Unix second from which on the entry is free. */
   readonly expiresAtS: number;
   /** Unix second now. */

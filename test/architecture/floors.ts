@@ -27,12 +27,14 @@ export const areas: Readonly<Record<string, Area>> = {
   registry: { floor: 3, paths: ['src/registry/'] },
   compute: { floor: 3, paths: ['src/compute/'] },
   keys: { floor: 3, paths: ['src/keys/'] },
+  limits: { floor: 3, paths: ['src/limits/'] },
 
   http: { floor: 2, paths: ['src/http/'] },
   upstream: { floor: 2, paths: ['src/upstream/'] },
   contracts: { floor: 2, paths: ['src/contracts/'] },
   shm: { floor: 2, paths: ['src/shm/'] },
   storage: { floor: 2, paths: ['src/storage/'] },
+  redis: { floor: 2, paths: ['src/redis/'] },
 
   config: { floor: 1, paths: ['src/config/'] },
   logger: { floor: 1, paths: ['src/logger/'] },
@@ -54,6 +56,7 @@ export const owners: Readonly<Record<string, readonly string[] | 'everywhere'>> 
   '@noble/curves': ['src/auth/', 'src/keys/'],
   'structured-headers': ['src/auth/'],
   piscina: ['src/compute/'],
+  '@redis/client': ['src/redis/'],
   pino: ['src/logger/'],
   'prom-client': ['src/metrics/'],
   '@opentelemetry/api': ['src/tracing/'],

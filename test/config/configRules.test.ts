@@ -39,6 +39,26 @@ test('sessions need the scheme that makes them', (t) => {
   assert.deepEqual(places('rfc9421'), []);
 });
 
+test('a shared store needs its address', (t) => {
+  const places = (nonceCache: string): string[] =>
+    placesOf(problemsOf(t, { config: `${required}nonceCache: { ${nonceCache} }` }));
+  assert.deepEqual(places('store: redis'), ['5:22 nonceCache.store']);
+  assert.deepEqual(places('store: valkey, redisUrl: ""'), ['5:40 nonceCache.redisUrl']);
+  assert.deepEqual(places('store: redis, redisUrl: "rediss://user:secret@h:6380/2"'), []);
+  assert.deepEqual(places('store: memory'), []);
+  for (const wrong of ['http://h', 'redis://h/name', 'redis://h/1/2', 'redis://:100%@h', 'redis:///1']) {
+    assert.deepEqual(places(`store: redis, redisUrl: "${wrong}"`), ['5:39 nonceCache.redisUrl'], wrong);
+  }
+});
+
+test('limits that hold for nobody are a warning', (t) => {
+  const limits = 'limits: { requestsPerSecond: 5, concurrentStreams: 0 }\n';
+  assert.deepEqual(load(t, { config: required + limits }).warnings, []);
+  const { warnings } = load(t, { config: `${required}  bypassAuth: true\n${limits}` });
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0]!, /:6:30: limits\.requestsPerSecond: .*bypassAuth/);
+});
+
 test('TLS needs both files or none', (t) => {
   const problems = problemsOf(t, { config: `${required}node:\n  tls:\n    certFile: c.pem\n` });
   assert.deepEqual(placesOf(problems), ['6:3 node.tls.keyFile']);

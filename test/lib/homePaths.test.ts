@@ -19,6 +19,7 @@ test('names every file inside the home folder', () => {
   assert.equal(paths.keyFile(), '/home/nodekey.json');
   assert.equal(paths.keyFile('second'), '/home/keys/second.json');
   assert.equal(paths.replayMarkFile, '/home/replay-mark');
+  assert.equal(paths.sharedStoreFile, '/home/shared-store');
 });
 
 test('takes overridden files from the working directory, not from the home folder', () => {

@@ -51,7 +51,13 @@ function run({
     while (Atomics.load(arrived, 0) < threads * (round + 1));
     for (let pair = 0; pair < pairs; pair++) {
       const nonce = isShared ? `${round}.${pair}` : `${round}.${pair}.${thread}`;
-      const result = table.claim({ caller: callerOf(round, pair), nonce, expiresAtS: nowS + 60, nowS });
+      const result = table.claim({
+        caller: callerOf(round, pair),
+        nonce,
+        timestampS: nowS,
+        expiresAtS: nowS + 60,
+        nowS,
+      });
       codes[(round * pairs + pair) * threads + thread] = resultCodes[result];
     }
   }

@@ -19,7 +19,13 @@ function claim(
   nonce: string,
   { nowS, lifeS }: { nowS: number; lifeS: number },
 ): TableClaimResult {
-  return table.claim({ caller: callerNamed(caller), nonce, nowS, expiresAtS: nowS + lifeS });
+  return table.claim({
+    caller: callerNamed(caller),
+    nonce,
+    timestampS: nowS,
+    nowS,
+    expiresAtS: nowS + lifeS,
+  });
 }
 
 /**

@@ -1,0 +1,38 @@
+/**
+ * A node that changes from its own memory to a store that several nodes share, or back. Neither knows what was
+ * served with the other, so a file keeps the second from which on the shared store knows of this node's requests.
+ * Runs in main.
+ */
+import { rm } from 'node:fs/promises';
+import { writeFileAtomic } from '../lib/atomicFile.js';
+import { readReplayMark } from './replayMark.js';
+
+export interface StoreChangeOptions {
+  /** Exists while the node uses a shared store. */
+  readonly file: string;
+  readonly isShared: boolean;
+  /** The replay mark as it would be with memory only. */
+  readonly markS: number;
+  /** When this process took its home folder. */
+  readonly lockedAtS: number;
+  readonly maxSkewS: number;
+  /** Puts a second on disk as the replay mark. */
+  readonly record: (second: number) => Promise<void>;
+}
+
+/** The replay mark of this process: requests dated at or before it are refused. */
+export async function replayMarkAfterChange(options: StoreChangeOptions): Promise<number> {
+  const { file, isShared, markS, lockedAtS, maxSkewS, record } = options;
+  const sharedSinceS = readReplayMark(file);
+  if (isShared) {
+    if (sharedSinceS > 0) return sharedSinceS;
+    await writeFileAtomic(file, `${markS}\n`, { mode: 0o600 });
+    return markS;
+  }
+  if (sharedSinceS === 0) return markS;
+  // With the shared store, requests dated ahead of the clock were served without being recorded here.
+  const latestS = Math.max(markS, lockedAtS + maxSkewS);
+  await record(latestS);
+  await rm(file, { force: true });
+  return latestS;
+}
