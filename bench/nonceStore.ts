@@ -39,6 +39,7 @@ async function bench(): Promise<void> {
     keys,
     clock: systemClock,
     maxSkewS: 30,
+    isFirstUse: false,
     report: () => undefined,
   });
   while (link.current?.markS !== firstSafeMark(1, 30)) await new Promise((resolve) => setTimeout(resolve, 5));

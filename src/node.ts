@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { type Admin, type Readiness, readinessOf, startAdmin } from './admin.js';
 import { createReplayMarkWriter, readReplayMark } from './auth/replayMark.js';
 import { signSessionStatement } from './auth/sessionStatement.js';
-import { replayMarkAfterChange } from './auth/storeChange.js';
+import { startWithStore } from './auth/storeChange.js';
 import { createComputePool } from './compute/computePool.js';
 import type { Config } from './config/config.js';
 import { type LoadConfigOptions, type LoadedConfig, loadConfig } from './config/loadConfig.js';
@@ -137,7 +137,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       );
     }
     const recordReplayMark = createReplayMarkWriter(paths.replayMarkFile, vitals);
-    const replayMarkS = await replayMarkAfterChange({
+    const { replayMarkS, isFirstUse } = await startWithStore({
       file: paths.sharedStoreFile,
       isShared: config.nonceCache.store === 'redis',
       markS: Math.max(lockedAtS, recordedMarkS),
@@ -202,14 +202,17 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
 
     const storeAccess =
       config.nonceCache.store === 'redis'
-        ? { address: key.address, sessionKey: key.deriveSecret(sessionStorePurpose) }
+        ? { address: key.address, sessionKey: key.deriveSecret(sessionStorePurpose), isFirstUse }
         : undefined;
     const serving = new Set<number>();
+    /** Fronts that have served at some time. */
+    const started = new Set<number>();
     const storeWatch =
       storeAccess &&
       watchStore({
         config,
         address: key.address,
+        isFirstUse,
         clock,
         isUsableForAll: () => [...serving].every((front) => vitals.isStoreUsable(front)),
         log,
@@ -267,6 +270,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     const frontMethods = (index: number): MainMethods => ({
       frontListens() {
         serving.add(index);
+        started.add(index);
         listening[index]?.resolve();
       },
       frontFailed: (lastNumbers) => threadNumbers.leave(`front-${index}`, lastNumbers),
@@ -299,7 +303,8 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
           port,
           replayMarkS,
           owner,
-          store: storeAccess,
+          // A front that is started anew comes to a store that this node has used.
+          store: storeAccess && { ...storeAccess, isFirstUse: isFirstUse && !started.has(index) },
           recovery,
         }),
         methods: frontMethods(index),

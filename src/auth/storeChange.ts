@@ -20,19 +20,25 @@ export interface StoreChangeOptions {
   readonly record: (second: number) => Promise<void>;
 }
 
-/** The replay mark of this process: requests dated at or before it are refused. */
-export async function replayMarkAfterChange(options: StoreChangeOptions): Promise<number> {
+export interface StoreStart {
+  /** The replay mark of this process: requests dated at or before it are refused. */
+  readonly replayMarkS: number;
+  /** Whether this node used a shared store never before, or not since it last used its own memory. */
+  readonly isFirstUse: boolean;
+}
+
+export async function startWithStore(options: StoreChangeOptions): Promise<StoreStart> {
   const { file, isShared, markS, lockedAtS, maxSkewS, record } = options;
   const sharedSinceS = readReplayMark(file);
   if (isShared) {
-    if (sharedSinceS > 0) return sharedSinceS;
+    if (sharedSinceS > 0) return { replayMarkS: sharedSinceS, isFirstUse: false };
     await writeFileAtomic(file, `${markS}\n`, { mode: 0o600 });
-    return markS;
+    return { replayMarkS: markS, isFirstUse: true };
   }
-  if (sharedSinceS === 0) return markS;
+  if (sharedSinceS === 0) return { replayMarkS: markS, isFirstUse: false };
   // With the shared store, requests dated ahead of the clock were served without being recorded here.
   const latestS = Math.max(markS, lockedAtS + maxSkewS);
   await record(latestS);
   await rm(file, { force: true });
-  return latestS;
+  return { replayMarkS: latestS, isFirstUse: false };
 }

@@ -24,6 +24,8 @@ export interface StoreAccess {
   readonly address: string;
   /** Encrypts sessions; see `sealedSession.ts`. */
   readonly sessionKey: Uint8Array;
+  /** Whether this node never used a shared store before. */
+  readonly isFirstUse: boolean;
 }
 
 export interface FrontStoreOptions extends StoreAccess {
@@ -36,7 +38,7 @@ export interface FrontStoreOptions extends StoreAccess {
 }
 
 export function openFrontStore(options: FrontStoreOptions): FrontStore {
-  const { config, address, sessionKey, limits, clock, metricsRegistry, onUsable } = options;
+  const { config, address, sessionKey, isFirstUse, limits, clock, metricsRegistry, onUsable } = options;
   const metrics = createStoreMetrics(metricsRegistry);
   const maxSkewS = Math.floor(config.auth.maxSkew / 1_000);
   const observe: ObserveStore = (operation) => {
@@ -51,6 +53,7 @@ export function openFrontStore(options: FrontStoreOptions): FrontStore {
     keys: storeKeys(config.chainId, address),
     clock,
     maxSkewS,
+    isFirstUse,
     report: (failure) => {
       onUsable(failure === undefined);
       if (failure !== undefined) metrics.countError(failure.kind);

@@ -40,6 +40,8 @@ export interface StoreLinkOptions {
   readonly clock: Clock;
   /** How far ahead of the clock a request may be dated. */
   readonly maxSkewS: number;
+  /** Whether this node never used a shared store before. */
+  readonly isFirstUse: boolean;
   /** Called when the store became usable (`undefined`) and each time it could not be used. */
   readonly report: (failure: StoreFailure | undefined) => void;
 }
@@ -69,13 +71,15 @@ export function firstSafeMark(sinceS: number, maxSkewS: number): number {
 }
 
 export function openStoreLink(options: StoreLinkOptions): StoreLink {
-  const { url, keys, clock, maxSkewS, report } = options;
+  const { url, keys, clock, maxSkewS, isFirstUse, report } = options;
   const connectListeners: ((store: VerifiedStore) => void)[] = [];
   const watchListeners: ((store: VerifiedStore) => void)[] = [];
   let current: VerifiedStore | undefined;
   let failure: StoreFailure | undefined;
   let isClosed = false;
   let latestSinceS = 0;
+  /** The marker that was found last, and what followed from it. */
+  let known: { readonly value: string; readonly markS: number } | undefined;
   let wake: () => void = () => undefined;
   let opened: StoreConnection | undefined;
 
@@ -96,10 +100,18 @@ export function openStoreLink(options: StoreLinkOptions): StoreLink {
     const sections = await Promise.all(infoSections.map((section) => ask(['INFO', section])));
     const runId = checkedRunId(sections.join('\n'));
     const askedAtMs = clock.nowMs();
-    const marker = readMarker(await ask(markerCommand(keys.marker, runId, latestSinceS)));
+    const history = { latestSinceS, isFirstUse: isFirstUse && known === undefined };
+    const marker = readMarker(await ask(markerCommand(keys.marker, runId, history)));
     checkClock(marker, askedAtMs, clock.nowMs());
     latestSinceS = marker.sinceS;
-    return { connection, markerValue: marker.value, markS: firstSafeMark(marker.sinceS, maxSkewS) };
+    if (known?.value !== marker.value) {
+      const isNew = marker.isFirst && history.isFirstUse;
+      known = {
+        value: marker.value,
+        markS: isNew ? marker.sinceS : firstSafeMark(marker.sinceS, maxSkewS),
+      };
+    }
+    return { connection, markerValue: known.value, markS: known.markS };
   };
 
   /** Until the connection is lost; throws when it is found wanting. */

@@ -22,13 +22,21 @@ export interface StoreWatch {
 export interface WatchStoreOptions {
   readonly config: Config;
   readonly address: string;
+  readonly isFirstUse: boolean;
   readonly clock: Clock;
   /** Whether every front that serves has a link of its own. */
   readonly isUsableForAll: () => boolean;
   readonly log: Logger;
 }
 
-export function watchStore({ config, address, clock, isUsableForAll, log }: WatchStoreOptions): StoreWatch {
+export function watchStore({
+  config,
+  address,
+  isFirstUse,
+  clock,
+  isUsableForAll,
+  log,
+}: WatchStoreOptions): StoreWatch {
   /** What was logged last; a store that stays away is one line. */
   let said: string | undefined;
   const link = openStoreLink({
@@ -36,6 +44,7 @@ export function watchStore({ config, address, clock, isUsableForAll, log }: Watc
     keys: storeKeys(config.chainId, address),
     clock,
     maxSkewS: Math.floor(config.auth.maxSkew / 1_000),
+    isFirstUse,
     report(failure) {
       if (failure === undefined) {
         const safeInS = secondsUntilSafe();

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { replayMarkAfterChange } from '#src/auth/storeChange.js';
+import { type StoreStart, startWithStore } from '#src/auth/storeChange.js';
 import { temporaryFolder } from '#test/keys/temporaryFolder.js';
 
 describe('the replay mark of a node that changes its store', () => {
   const open = async (test: TestContext) => {
     const file = join(await temporaryFolder(test), 'shared-store');
     const recorded: number[] = [];
-    const start = (isShared: boolean, lockedAtS: number): Promise<number> =>
-      replayMarkAfterChange({
+    const begin = (isShared: boolean, lockedAtS: number): Promise<StoreStart> =>
+      startWithStore({
         file,
         isShared,
         markS: Math.max(lockedAtS, ...recorded),
@@ -18,7 +18,9 @@ describe('the replay mark of a node that changes its store', () => {
         maxSkewS: 30,
         record: async (second) => void recorded.push(second),
       });
-    return { file, recorded, start };
+    const start = async (isShared: boolean, lockedAtS: number): Promise<number> =>
+      (await begin(isShared, lockedAtS)).replayMarkS;
+    return { file, recorded, begin, start };
   };
 
   it('is the start of each process with memory alone', async (test) => {
@@ -33,6 +35,15 @@ describe('the replay mark of a node that changes its store', () => {
     assert.equal(await start(true, 1_000), 1_000);
     assert.equal(await start(true, 2_000), 1_000);
     assert.equal(await start(true, 3_000), 1_000);
+  });
+
+  it('knows the first use of a shared store', async (test) => {
+    const { begin } = await open(test);
+    const uses: boolean[] = [];
+    for (const [second, isShared] of [false, true, true, false, true].entries()) {
+      uses.push((await begin(isShared, 1_000 * (second + 1))).isFirstUse);
+    }
+    assert.deepEqual(uses, [false, true, false, false, true]);
   });
 
   it('covers what the shared store let in ahead of the clock, over crashes too', async (test) => {

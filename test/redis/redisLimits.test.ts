@@ -31,6 +31,7 @@ describe('limits in Redis', () => {
       keys: storeKeys(1, address),
       clock: systemClock,
       maxSkewS: 0,
+      isFirstUse: false,
       report: () => undefined,
     });
     links.push(link);

@@ -43,13 +43,14 @@ describe('used nonces in Redis', () => {
     readonly failures: StoreFailure[];
   }
 
-  const openFront = (clock = systemClock): Front => {
+  const openFront = ({ clock = systemClock, isFirstUse = false } = {}): Front => {
     const failures: StoreFailure[] = [];
     const link = openStoreLink({
       url: redis.url,
       keys,
       clock,
       maxSkewS,
+      isFirstUse,
       report: (failure) => void (failure && failures.push(failure)),
     });
     links.push(link);
@@ -126,6 +127,30 @@ describe('used nonces in Redis', () => {
     assert.equal(await claim(front, 'dated after'), 'claimed');
   });
 
+  it('can be claimed at once in a store that is used for the first time, by all who never used one', async () => {
+    await redis.command('DEL', keys.marker);
+    const isFirstUse = true;
+    const fronts = [await untilUp(openFront({ isFirstUse })), await untilUp(openFront({ isFirstUse }))];
+    const { markS } = fronts[0]!.link.current!;
+    assert.equal(fronts[1]!.link.current!.markS, markS);
+    await new Promise((resolve) => setTimeout(resolve, (markS + 1) * 1_000 - Date.now() + 10));
+    assert.equal(await claim(fronts[0]!, 'dated before', markS - nowSeconds(systemClock)), 'expired');
+    assert.equal(await claim(fronts[0]!, 'n'), 'claimed');
+    assert.equal(await claim(fronts[1]!, 'n'), 'replayed');
+
+    // Who used a store before takes an unmarked one for one that has forgotten.
+    const veteran = await readyFront();
+    assert.equal(veteran.link.current!.markS, firstSafeMark(markS, maxSkewS));
+
+    // And nobody takes a store for new that was emptied under them.
+    await redis.command('FLUSHALL');
+    assert.equal(await claim(fronts[0]!, 'm'), 'unavailable');
+    await untilUp(fronts[0]!);
+    assert.ok((await ask(fronts[0]!, 'm')).retryAfterS! > 1);
+    const stranger = await untilUp(openFront({ isFirstUse }));
+    assert.ok(stranger.link.current!.markS > nowSeconds(systemClock));
+  });
+
   it('cannot be claimed after somebody emptied the store', async () => {
     const front = await readyFront();
     assert.equal(await claim(front, 'n'), 'claimed');
@@ -191,7 +216,7 @@ describe('used nonces in Redis', () => {
     const failures: StoreFailure[] = [];
     const open = (url: string): StoreLink => {
       const report = (failure: StoreFailure | undefined): void => void (failure && failures.push(failure));
-      const link = openStoreLink({ url, keys, clock: systemClock, maxSkewS, report });
+      const link = openStoreLink({ url, keys, clock: systemClock, maxSkewS, isFirstUse: false, report });
       links.push(link);
       return link;
     };
@@ -221,8 +246,14 @@ describe('used nonces in Redis', () => {
     await redis.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
     await untilUp(running);
 
-    await expectKind('clock', openFront({ nowMs: () => Date.now() + (clockToleranceS + 3) * 1_000 }));
-    await expectKind('clock', openFront({ nowMs: () => Date.now() - (clockToleranceS + 3) * 1_000 }));
+    await expectKind(
+      'clock',
+      openFront({ clock: { nowMs: () => Date.now() + (clockToleranceS + 3) * 1_000 } }),
+    );
+    await expectKind(
+      'clock',
+      openFront({ clock: { nowMs: () => Date.now() - (clockToleranceS + 3) * 1_000 } }),
+    );
 
     await redis.command('REPLICAOF', '127.0.0.1', '9');
     await expectKind('replica');

@@ -71,6 +71,7 @@ describe('sessions in Redis', () => {
       keys: storeKeys(1, `0x${identity}`),
       clock: systemClock,
       maxSkewS: 0,
+      isFirstUse: false,
       report: () => undefined,
     });
     links.push(link);
