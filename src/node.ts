@@ -12,7 +12,7 @@ import { createComputePool } from './compute/computePool.js';
 import type { Config } from './config/config.js';
 import { type LoadConfigOptions, type LoadedConfig, loadConfig } from './config/loadConfig.js';
 import { NodeError } from './errors/nodeError.js';
-import type { FrontData, FrontMethods, MainMethods, SharedMemory } from './front.js';
+import type { FrontData, FrontMethods, MainMethods, SharedMemory } from './front/frontThread.js';
 import { checkCertificate } from './http/checkCertificate.js';
 import { reservePort } from './http/reservePort.js';
 import { checksumAddress } from './keys/checksumAddress.js';

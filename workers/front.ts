@@ -1,7 +1,8 @@
 /** Entry of a front thread: started by main with `FrontData`, answers `FrontMethods`. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { NodeError } from '#src/errors/nodeError.js';
-import { type FrontData, startFront } from '#src/front.js';
+import type { FrontData } from '#src/front/frontThread.js';
+import { startFront } from '#src/front.js';
 import { receiveThreadData } from '#src/threads/warmThread.js';
 
 if (parentPort === null) {

@@ -17,7 +17,7 @@ export const areas: Readonly<Record<string, Area>> = {
   'compute thread': { floor: 6, paths: ['workers/compute.ts'] },
 
   // What the node is made of: it starts the admin listener and knows the fronts by their types.
-  'composition roots': { floor: 5, paths: ['src/node.ts', 'src/front.ts', 'src/admin.ts'] },
+  'composition roots': { floor: 5, paths: ['src/node.ts', 'src/front.ts', 'src/front/', 'src/admin.ts'] },
 
   openai: { floor: 4, paths: ['src/openai/'] },
   challenge: { floor: 4, paths: ['src/challenge/'] },

@@ -3,7 +3,8 @@
  * that is told nothing is as idle as a real one. Runs in a front thread.
  */
 import { BroadcastChannel, parentPort, workerData } from 'node:worker_threads';
-import { type FrontData, startFront } from '#src/front.js';
+import type { FrontData } from '#src/front/frontThread.js';
+import { startFront } from '#src/front.js';
 import { type FrontCommand, type FrontOrder, orderChannel } from './frontOrders.js';
 
 function obey(command: FrontCommand): void {
