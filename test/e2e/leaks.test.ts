@@ -176,6 +176,7 @@ describe('after thousands of requests that ended in whatever way', { timeout: 90
 
   /** The statuses of those who stayed for their answers; `cut` for one that was not whole. */
   const round = async (
+    clients: number,
     faults: readonly Treatment['fault'][],
     outcomes: Map<string, number>,
   ): Promise<void> => {
