@@ -88,8 +88,8 @@ const node = await startTestNode({
       // Longer than some backends keep theirs, so that requests meet connections that just close.
       idleConnTimeout: '3s',
       healthInterval: '2s',
-      firstByteTimeout: '1s',
-      idleTimeout: '1s',
+      firstByteTimeout: '2s',
+      idleTimeout: '2s',
       totalTimeout: '20s',
       queue: { maxWaiting: 24, maxWait: '2s' },
       breaker: { failures: 5, openFor: '1s' },
@@ -115,6 +115,7 @@ const sentBy = new Map<ClientKind, number>();
 const samples: { readonly minute: number; readonly megabytes: number }[] = [];
 let isOver = false;
 let reloads = 0;
+let ordered = 0;
 let descriptorsBefore = Number.POSITIVE_INFINITY;
 let hasNodeEnded = false;
 void node.exited.then(() => {
@@ -145,7 +146,8 @@ const timers = [
   setInterval(() => {
     if (flags['no-crashes']) return;
     crashes.push(performance.now());
-    writeFileSync(join(commands, orderFile({ front: crashes.length % fronts, command: 'throw' })), '');
+    ordered++;
+    writeFileSync(join(commands, orderFile({ front: ordered % fronts, command: 'throw' })), '');
   }, crashEveryMs),
 ];
 
@@ -234,6 +236,19 @@ async function calmRound(): Promise<void> {
   if (served !== 60) verdicts.accuse(`only ${served} of 60 were served after everything had calmed down`);
 }
 
+for (const line of node.log) {
+  const { message } = (line['err'] ?? {}) as { message?: string };
+  const isOrdered = message === 'a front was told to throw' || message === 'front thread failed';
+  if (
+    (line.level === 'error' || line.level === 'fatal') &&
+    !isOrdered &&
+    line.msg !== 'front thread failed'
+  ) {
+    verdicts.accuse(`the node said ${JSON.stringify(line)}`);
+  }
+}
+const failures = node.log.filter(({ msg }) => msg === 'front thread failed').length;
+if (failures > ordered) verdicts.accuse(`${failures} fronts failed, ${ordered} of them when told to`);
 if (exitCode !== 0) verdicts.accuse(`the node ended with ${exitCode}`);
 for (const [what, count] of Object.entries(leaks))
   if (count > 0) verdicts.accuse(`left behind: ${count} ${what}`);
@@ -242,7 +257,7 @@ const nodeFaults = verdicts.outcomes.get('node_fault') ?? 0;
 console.log(
   JSON.stringify({
     bench: 'soak',
-    case: `${durationMs / 60_000} minutes, ${fronts} fronts, ${backends.length} backends, ${clientsAtOnce} clients`,
+    case: `${durationMs / 1_000} s, ${fronts} fronts, ${backends.length} backends, ${clientsAtOnce} clients`,
     requests: [...sentBy.values()].reduce((sum, count) => sum + count, 0),
     outcomes: Object.fromEntries(verdicts.outcomes),
     clients: Object.fromEntries(sentBy),
@@ -250,7 +265,7 @@ console.log(
     nodeFaults: verdicts.faults,
     violations: verdicts.violations,
     leaks,
-    crashes: flags['no-crashes'] ? 0 : Math.floor(durationMs / crashEveryMs),
+    crashes: ordered,
     reloads,
     memoryMbPerMinute: samples.length < 4 ? null : Math.round(memorySlope() * 100) / 100,
     memoryMb: Math.round(samples.at(-1)?.megabytes ?? 0),

@@ -71,12 +71,16 @@ export async function startMoodyBackend(options: MoodyBackendOptions): Promise<M
   let isClosed = false;
 
   const receive = (head: string, body: string, socket: Socket): void => {
-    clearTimeout(idleTimers.get(socket));
     const keep = (): void => {
       atWork.delete(socket);
       idleTimers.set(
         socket,
-        setTimeout(() => socket.end(), idleMs),
+        setTimeout(() => {
+          // What comes now is not read any more, as by other servers.
+          socket.removeAllListeners('data');
+          socket.resume();
+          socket.end();
+        }, idleMs),
       );
     };
     if (head.startsWith('GET ')) {
@@ -214,6 +218,7 @@ export async function startMoodyBackend(options: MoodyBackendOptions): Promise<M
           sockets.delete(socket);
         });
         socket.on('error', () => undefined);
+        socket.on('data', () => clearTimeout(idleTimers.get(socket)));
         readRequests(socket, receive);
       });
       server.once('error', reject);
