@@ -51,6 +51,9 @@ const rpcFaults: readonly RpcFault[] = [
   'drop_connection',
 ];
 
+// An exit, and not a death by the signal, so that node and chain end too.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 const random = createRandom(seed);
 const verdicts = createVerdicts();
 const crashes: number[] = [];
