@@ -2,7 +2,8 @@
  * Runs the benches: `npm run bench -- [case…] [--smoke]`. A case is a file of this folder; it runs in a process
  * of its own and prints one JSON object per line: `bench`, `case`, `command` (what prints this line again) and
  * its figures. The lines go to standard output as they come, a table of them to standard error at the end.
- * `--smoke` asks for small counts: it shows that a bench works, not what it measures.
+ * `--smoke` asks for small counts: it shows that a bench works, not what it measures. Other flags go to the benches as
+ * they are, numbers behind them included: `npm run bench -- soak --minutes 10`.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -15,8 +16,9 @@ type Line = Readonly<Record<string, unknown>>;
 const compiledFolder = fileURLToPath(new URL('.', import.meta.url));
 const sourceFolder = fileURLToPath(new URL('../../bench/', import.meta.url));
 const args = process.argv.slice(2);
-const flags = args.filter((argument) => argument.startsWith('-'));
-const wanted = args.filter((argument) => !argument.startsWith('-'));
+const isFlag = (argument: string): boolean => argument.startsWith('-') || /^[\d.]+$/.test(argument);
+const flags = args.filter(isFlag);
+const wanted = args.filter((argument) => !isFlag(argument));
 
 const all = findCases();
 const unknown = wanted.filter((name) => !all.includes(name));

@@ -19,6 +19,13 @@ export interface Connection {
   readonly client: Client;
   /** `undefined` until it is connected. */
   socket: Socket | undefined;
+  /** The request that holds its response back. */
+  paused: PausedRequest | undefined;
+}
+
+export interface PausedRequest {
+  /** Lets the parser go on: the backend has closed, nothing more can come than this end. */
+  letEnd(): void;
 }
 
 export interface Connections {
@@ -55,10 +62,11 @@ export function createConnections(options: ConnectionOptions): Connections {
       connect: (target, done) =>
         connect(target, (...result) => {
           connection.socket = result[1] ?? undefined;
+          if (connection.socket !== undefined) guardPause(connection, connection.socket);
           done(...result);
         }),
     });
-    const connection: Connection = { client, socket: undefined };
+    const connection: Connection = { client, socket: undefined, paused: undefined };
     // A closed idle connection leaves the list, so that `idle` counts sockets.
     client.on('disconnect', () => {
       const at = idle.indexOf(connection);
@@ -84,4 +92,16 @@ export function createConnections(options: ConnectionOptions): Connections {
       for (const connection of idle.splice(0)) destroy(connection);
     },
   };
+}
+
+/**
+ * undici 7 throws where nobody can catch it, and so ends the front, when a backend closes a connection that it does not
+ * keep while the response is paused (nodejs/undici#5360, fixed in 8 only). These listeners stand before its own.
+ */
+function guardPause(connection: Connection, socket: Socket): void {
+  socket.on('end', () => connection.paused?.letEnd());
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    // It takes a reset with this code for a possible end of the response and asks its parser, which is paused.
+    if (connection.paused !== undefined && error.code === 'ECONNRESET') error.code = 'ECONNABORTED';
+  });
 }

@@ -6,7 +6,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import type { Connection, Connections } from './connections.js';
+import type { Connection, Connections, PausedRequest } from './connections.js';
 
 /** What went wrong with a backend, as the metric label `kind`. */
 export type UpstreamFaultKind =
@@ -103,7 +103,7 @@ function withoutLists(headers: IncomingHttpHeaders): IncomingHttpHeaders {
 const staleWithinMs = 250;
 
 /** One class, so that undici's callbacks cost no closure per request or piece. */
-class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
+class ForwardedRequest implements UpstreamCall, PausedRequest, Dispatcher.DispatchHandler {
   readonly #connections: Connections;
   /** Until the response begins; its body may be large and the response long. */
   #request: UpstreamRequest | undefined;
@@ -155,13 +155,20 @@ class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
     }
     this.#isEnding = true;
     // The parser holds the end back while it is paused for a slow caller.
-    if (this.#isPaused) this.#controller?.resume();
+    if (this.#isPaused) this.letEnd();
   }
 
   resume(): void {
     if (!this.#isPaused || this.#isSettled) return;
     this.#isPaused = false;
+    this.#connection.paused = undefined;
     this.#wait = setTimeout(this.#onTimeout, this.#timeouts.idleMs);
+    this.#controller?.resume();
+  }
+
+  letEnd(): void {
+    this.#isPaused = false;
+    this.#connection.paused = undefined;
     this.#controller?.resume();
   }
 
@@ -187,7 +194,8 @@ class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
-    if (this.#isSettled) return;
+    // undici hands on an empty piece when it resumes a body without a length; pausing on that would be for ever.
+    if (this.#isSettled || piece.length === 0) return;
     this.#receivedBytes += piece.length;
     // Servers send their headers before a long prompt is read: only a piece of the body ends that wait.
     if (this.#waitingFor === 'first_byte_timeout') this.#await('idle_timeout', this.#timeouts.idleMs);
@@ -195,6 +203,7 @@ class ForwardedRequest implements UpstreamCall, Dispatcher.DispatchHandler {
     if (this.#handler.onData(piece) || this.#isSettled || this.#isPaused) return;
     // The caller is slow, not the backend: its silence is not counted meanwhile.
     this.#isPaused = true;
+    this.#connection.paused = this;
     clearTimeout(this.#wait);
     controller.pause();
   }

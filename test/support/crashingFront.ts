@@ -5,9 +5,10 @@
 import { BroadcastChannel, parentPort, workerData } from 'node:worker_threads';
 import type { FrontData } from '#src/front/frontThread.js';
 import { startFront } from '#src/front.js';
+import { collectGarbage } from './collectGarbage.js';
 import { type FrontCommand, type FrontOrder, orderChannel } from './frontOrders.js';
 
-function obey(command: FrontCommand): void {
+function obey(command: FrontCommand, index: number): void {
   switch (command) {
     case 'throw':
       throw new Error('a front was told to throw');
@@ -20,6 +21,8 @@ function obey(command: FrontCommand): void {
       const hoard: unknown[] = [];
       for (;;) hoard.push(new Array(100_000).fill({ index: hoard.length }));
     }
+    case 'collect':
+      void collectGarbage(process.env['FXN_TEST_COMMANDS']!, `front-${index}`);
   }
 }
 
@@ -29,6 +32,6 @@ orders.unref();
 orders.onmessage = (event) => {
   const { front, command } = (event as { data: FrontOrder }).data;
   // Outside the channel's callback, which has its own way with what is thrown.
-  if (front === data.index) setImmediate(obey, command);
+  if (front === data.index) setImmediate(obey, command, front);
 };
 await startFront(data, parentPort!);

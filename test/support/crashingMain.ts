@@ -12,6 +12,7 @@ import { createNodeKey, generatePrivateKey } from '#src/keys/nodeKey.js';
 import { createLogger } from '#src/logger/logger.js';
 import { startNode } from '#src/node.js';
 import { endProcess } from '#src/threads/endProcess.js';
+import { collectGarbage } from './collectGarbage.js';
 import { orderChannel, readOrder } from './frontOrders.js';
 
 const lookMs = 20;
@@ -35,9 +36,11 @@ const looking = setInterval(() => {
     if (order === undefined) continue;
     rmSync(join(folder, file));
     orders.postMessage(order);
+    if (order.command === 'collect' && order.front === 0) void collectGarbage(folder, 'main');
   }
 }, lookMs);
 
+process.on('SIGHUP', () => void node.reload());
 process.on('SIGTERM', () => {
   clearInterval(looking);
   orders.close();

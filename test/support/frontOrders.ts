@@ -1,4 +1,7 @@
-/** How a test makes a front of its node fail: a file in a folder, which main turns into a message to the front. */
+/**
+ * How a test makes a front of its node fail, or collect its garbage: a file in a folder, which main turns into a
+ * message to the front.
+ */
 export const frontCommands = [
   'throw',
   'reject',
@@ -6,6 +9,8 @@ export const frontCommands = [
   'spin',
   /** Allocates until V8 gives up. */
   'exhaust',
+  /** Collects garbage and tells what is left. Main does the same. */
+  'collect',
 ] as const;
 export type FrontCommand = (typeof frontCommands)[number];
 

@@ -189,6 +189,59 @@ describe('forwarding a request', () => {
     assert.equal(text, 'ab');
   });
 
+  const closing = 'Connection: close\r\n';
+  // A slow caller of such an answer ended the front, with all of its streams.
+  for (const [name, head, body, close, expected] of [
+    ['a close-delimited answer', closeHead(eventStream), 'abc', 'end', 'complete'],
+    ['a counted one', lengthHead(eventStream, 3, closing), 'abc', 'end', 'complete'],
+    [
+      'a chunked one',
+      chunkedHead(eventStream, '200 OK', closing),
+      `3\r\nabc\r\n${lastChunk}`,
+      'end',
+      'complete',
+    ],
+    ['too short a one', lengthHead(eventStream, 9, closing), 'abc', 'end', 'reset'],
+    [
+      'one without its last chunk',
+      chunkedHead(eventStream, '200 OK', closing),
+      '3\r\nabc\r\n',
+      'end',
+      'protocol',
+    ],
+    ['a kept one that is too short', lengthHead(eventStream, 9), 'abc', 'end', 'reset'],
+    ['a close-delimited one, with a reset', closeHead(eventStream), 'abc', 'resetAndDestroy', 'reset'],
+    ['a counted one, with a reset', lengthHead(eventStream, 9, closing), 'abc', 'resetAndDestroy', 'reset'],
+    ['a kept one, with a reset', chunkedHead(eventStream), '3\r\nabc\r\n', 'resetAndDestroy', 'reset'],
+  ] as const) {
+    it(`ends once, and the thread lives, when the backend closes in a pause: ${name}`, async () => {
+      let isPaused = false;
+      let call: ReturnType<typeof forward> | undefined;
+      const { ending, text } = await run(
+        async ({ socket }) => {
+          socket.write(head + body);
+          await eventually(
+            () => isPaused,
+            (hasPaused) => hasPaused,
+          );
+          socket[close]();
+          // The slow caller goes on; what still lies in the socket comes now.
+          setTimeout(() => call!.resume(), 200);
+        },
+        {
+          began(begun) {
+            call = begun;
+          },
+          take() {
+            isPaused = true;
+            return false;
+          },
+        },
+      );
+      assert.deepEqual([ending, text], [expected, 'abc']);
+    });
+  }
+
   it('says nothing more after an abort at any moment, and leaves no connection', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(12), fc.boolean(), async (afterMs, isStreaming) => {
