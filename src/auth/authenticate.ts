@@ -99,9 +99,18 @@ export function authenticate(options: AuthenticationOptions, authority: CallerAu
       }),
     );
 
+  /** Once the signature has expired the rest of a body is of no use to anybody. */
+  const inTime = ({ endsAtS }: SignedClaim): { afterMs: number; error: () => NodeError } => ({
+    afterMs: Math.max(0, endsAtS * 1_000 - clock.nowMs()),
+    error() {
+      count('auth_expired');
+      return new NodeError('auth_expired', { message: 'The signature expired before the body was there.' });
+    },
+  });
+
   const receive = (x: Exchange, claim: SignedClaim, caller: ClaimedCaller, next: Handler): void => {
     const refusal = standingRefusal(authority, caller);
-    if (refusal === undefined) x.receiveBody(() => verify(x, claim, caller, next));
+    if (refusal === undefined) x.receiveBody(() => verify(x, claim, caller, next), inTime(claim));
     else refuse(x, refusal);
   };
 
@@ -136,7 +145,7 @@ export function authenticate(options: AuthenticationOptions, authority: CallerAu
     x.receiveBody(() => {
       isReceived = true;
       if (isIdentified) goOn();
-    });
+    }, inTime(claim));
   };
 
   return (next) => (x) => {

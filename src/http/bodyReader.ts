@@ -18,7 +18,11 @@ export interface BodyReaderOptions {
   readonly contentLength: number | undefined;
   /** Asked before each piece is kept; false refuses the body. */
   readonly reserve: (bytes: number) => boolean;
+  /** For a body that does not come at once; `undefined` for no bound but the server's own on silence. */
+  readonly withinMs: number | undefined;
   readonly onBody: (body: ReceivedBody) => void;
+  /** Not all of it came in time. */
+  readonly onLate: () => void;
   readonly onOverload: () => void;
   /** `drained`: the client has sent everything, so the connection can live on. */
   readonly onTooLarge: (drained: boolean) => void;
@@ -34,20 +38,34 @@ const lingerMs = 1_000;
 /** Buffers start at this size when the whole body did not come at once, and double. */
 const firstBufferBytes = 64 * 1_024;
 
-/** Must be called in the same tick as the request, or uWS has dropped the first bytes. */
-export function readBody(response: HttpResponse, options: BodyReaderOptions): void {
+/**
+ * Must be called in the same tick as the request, or uWS has dropped the first bytes.
+ * @returns lets go of what has come so far; nothing is called any more
+ */
+export function readBody(response: HttpResponse, options: BodyReaderOptions): () => void {
   const { limitBytes, contentLength, onBody, onTooLarge } = options;
   let buffer: Buffer | undefined;
   let received = 0;
   let digest: ReturnType<typeof createHash> | undefined;
   let linger: NodeJS.Timeout | undefined;
+  let deadline: NodeJS.Timeout | undefined;
   let settled = false;
 
+  const settle = (): void => {
+    settled = true;
+    buffer = undefined;
+    clearTimeout(linger);
+    clearTimeout(deadline);
+  };
   const refuse = (drained: boolean): void => {
     if (settled) return;
-    settled = true;
-    clearTimeout(linger);
+    settle();
     onTooLarge(drained);
+  };
+  const refuseLate = (): void => {
+    if (settled) return;
+    settle();
+    options.onLate();
   };
 
   response.onData((chunk, isLast) => {
@@ -61,8 +79,7 @@ export function readBody(response: HttpResponse, options: BodyReaderOptions): vo
       return;
     }
     if (!options.reserve(size)) {
-      settled = true;
-      buffer = undefined;
+      settle();
       options.onOverload();
       return;
     }
@@ -73,16 +90,19 @@ export function readBody(response: HttpResponse, options: BodyReaderOptions): vo
       onBody(size === 0 ? emptyBody : { bytes, sha256Hex: hash('sha256', bytes, 'hex') });
       return;
     }
+    if (options.withinMs !== undefined) deadline ??= setTimeout(refuseLate, options.withinMs);
     const view = new Uint8Array(chunk);
     buffer = withRoom(buffer, received - size, size, contentLength ?? limitBytes);
     buffer.set(view, received - size);
     digest ??= createHash('sha256');
     digest.update(view);
     if (isLast) {
-      settled = true;
-      onBody({ bytes: buffer.subarray(0, received), sha256Hex: digest.digest('hex') });
+      const bytes = buffer.subarray(0, received);
+      settle();
+      onBody({ bytes, sha256Hex: digest.digest('hex') });
     }
   });
+  return settle;
 }
 
 /** `buffer` or a larger copy of its first `used` bytes, with room for `extra` more. */

@@ -143,14 +143,14 @@ export class Exchange {
 
   /**
    * Receives the body, then calls `next`. Must be called in the tick of the request. A body over the limit is
-   * refused here and `next` is not called.
+   * refused here and `next` is not called; so is one that `late` gives so many milliseconds, with that error.
    */
-  receiveBody(next: () => void): void {
+  receiveBody(next: () => void, late?: { readonly afterMs: number; readonly error: () => NodeError }): void {
     if (!this.head.hasBody) {
       next();
       return;
     }
-    readBody(this.#response, {
+    const letGo = readBody(this.#response, {
       limitBytes: this.#maxBodyBytes,
       contentLength: this.head.contentLength,
       onBody: (body) => {
@@ -158,6 +158,9 @@ export class Exchange {
         this.receivedBytes = body.bytes.length;
         this.attempt(next);
       },
+      withinMs: late?.afterMs,
+      // What is still to come would be taken for the next request.
+      onLate: () => late && this.#fail(late.error(), true),
       reserve: (bytes) => {
         if (!this.#bodyBudget.reserve(bytes)) return false;
         this.#reservedBytes += bytes;
@@ -167,6 +170,7 @@ export class Exchange {
         this.fail(new NodeError('queue_full', { message: 'Too many bodies are being received.' })),
       onTooLarge: (drained) => this.#fail(new NodeError('body_too_large'), !drained),
     });
+    this.onEnd(letGo);
   }
 
   /** Lets the body go, once nobody needs it any more. */

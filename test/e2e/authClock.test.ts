@@ -188,6 +188,21 @@ describe('the time window of signed requests', () => {
     raw.destroy();
   });
 
+  it('does not wait for the rest of a body whose signature has expired, and closes', async () => {
+    const nowS = startS + 5_000;
+    clock.stopAt(nowS);
+    // One second of the window is left.
+    const headers = await stand.gateway.sign(chatBody, { timestamp: nowS - maxAgeS });
+    const length = ['content-length', String(chatBody.length)] as const;
+    const raw = await openRaw(stand.node.port);
+    raw.send(requestHead('POST', chatPath, [...Object.entries(headers), length]) + chatBody.slice(0, 5));
+    const before = stand.backend.requests.length;
+    const answer = await raw.answer();
+    assert.deepEqual([answer.status, answer.code], [401, 'auth_expired']);
+    await raw.untilClosed();
+    assert.equal(stand.backend.requests.length, before);
+  });
+
   it('serves a body that arrives slowly within the window', async () => {
     const nowS = startS + 6_000;
     clock.stopAt(nowS);
