@@ -185,11 +185,14 @@ class ForwardedRequest implements UpstreamCall, PausedRequest, Dispatcher.Dispat
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     // 1xx responses are undici's to swallow, but it hands 103 on.
     if (this.#isSettled || status < 200) return;
+    const hasNoBody = this.#request?.method === 'HEAD' || status === 204 || status === 304;
     this.#request = undefined;
     const length = headers['content-length'];
     const contentLength = length !== undefined && decimal.test(length) ? Number(length) : null;
     this.#contentLength = contentLength;
-    const isFramed = contentLength !== null || endsInChunked.test(headers['transfer-encoding'] ?? '');
+    // Such a response ends with its head, whatever the head says (RFC 9112, section 6.3).
+    const isFramed =
+      hasNoBody || contentLength !== null || endsInChunked.test(headers['transfer-encoding'] ?? '');
     this.#handler.onResponse({ status, headers: withoutLists(headers), contentLength, isFramed });
   }
 
