@@ -143,6 +143,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
   const wait = (x: Exchange, model: RoutedModel, next: (place: Place) => void): void => {
     nextId = (nextId + 1) | 0;
     const id = nextId;
+    // What listens for the end of the exchange lives as long, and must not hold the request's body until then.
+    let serve: typeof next | undefined = next;
     const ticket = lines.join(model.lane, front, id, maxWaiting);
     const sinceMs = performance.now();
     if (ticket === undefined) {
@@ -178,7 +180,9 @@ export function createAdmission(options: AdmissionOptions): Admission {
       if (x.inference !== undefined) x.inference.queuedMs = waitedMs;
       count(model.name, 'waited', waitedMs);
       if (!x.isOpen) leavePlace(model, place);
-      x.attempt(() => next(place));
+      const goOn = serve;
+      serve = undefined;
+      x.attempt(() => goOn?.(place));
     };
     const refused = (): void => {
       count(model.name, 'queue_full', performance.now() - sinceMs);

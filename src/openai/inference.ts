@@ -48,6 +48,8 @@ export interface Inference {
   close(): void;
 }
 
+/** What a method may consist of (RFC 9110, section 5.6.2); the server library takes anything up to the space. */
+const methodToken = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Visible ASCII: what a request target may consist of. */
 const uriCharacters = /^[\x21-\x7e]*$/;
 const dotSegment = /(?:^|\/|%2f|%5c)(?:\.|%2e){1,2}(?:\/|%2f|%5c|$)/i;
@@ -115,6 +117,7 @@ export function createInference(options: InferenceOptions): Inference {
       serve(x, { bytes: body, named: findModel(body) }, isHidden);
     },
     passThrough: (x) => {
+      refuseMethod(x);
       const { bytes } = x.body;
       const hasJson = bytes.length > 0 && isJson(x.head.headers.get('content-type'));
       serve(x, { bytes, named: hasJson ? findModel(bytes) : undefined });
@@ -129,6 +132,12 @@ export function createInference(options: InferenceOptions): Inference {
       endpoints.close();
     },
   };
+}
+
+/** The HTTP client refuses the one and waits for a tunnel with the other; neither must count against a backend. */
+function refuseMethod({ head: { method } }: Exchange): void {
+  if (methodToken.test(method) && method.toUpperCase() !== 'CONNECT') return;
+  throw new NodeError('invalid_request', { message: 'This method cannot be forwarded.' });
 }
 
 /** Path and query, as they go upstream. */

@@ -83,7 +83,9 @@ export function createConnections(options: ConnectionOptions): Connections {
     acquire: () => idle.pop() ?? open(),
     acquireFresh: open,
     release(connection) {
-      if (isClosed || idle.length >= maxIdle || connection.client.destroyed) destroy(connection);
+      // Answered before its body was read: the next request would stand behind what nobody may ever read.
+      const isUnread = connection.socket !== undefined && connection.socket.writableLength > 0;
+      if (isClosed || isUnread || idle.length >= maxIdle || connection.client.destroyed) destroy(connection);
       else idle.push(connection);
     },
     discard: destroy,

@@ -5,8 +5,10 @@
  * fronts.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Connection, Connections, PausedRequest } from './connections.js';
+import { LargeBody, largeBodyBytes } from './largeBody.js';
 
 /** What went wrong with a backend, as the metric label `kind`. */
 export type UpstreamFaultKind =
@@ -141,8 +143,17 @@ class ForwardedRequest implements UpstreamCall, PausedRequest, Dispatcher.Dispat
     const { client, socket } = this.#connection;
     this.#isReused = socket !== undefined && !socket.destroyed;
     this.#bytesReadBefore = socket?.bytesRead ?? 0;
+    const isLarge = body !== null && body.length >= largeBodyBytes;
     client.dispatch(
-      { method: method as Dispatcher.HttpMethod, path, headers: headers as Record<string, string>, body },
+      {
+        method: method as Dispatcher.HttpMethod,
+        path,
+        headers: isLarge
+          ? { ...headers, 'content-length': String(body.length) }
+          : (headers as Record<string, string>),
+        // undici takes any iterable, though its types do not say so.
+        body: isLarge ? (new LargeBody(body) as unknown as Readable) : body,
+      },
       this,
     );
   }
@@ -185,11 +196,14 @@ class ForwardedRequest implements UpstreamCall, PausedRequest, Dispatcher.Dispat
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     // 1xx responses are undici's to swallow, but it hands 103 on.
     if (this.#isSettled || status < 200) return;
+    const hasNoBody = this.#request?.method === 'HEAD' || status === 204 || status === 304;
     this.#request = undefined;
     const length = headers['content-length'];
     const contentLength = length !== undefined && decimal.test(length) ? Number(length) : null;
     this.#contentLength = contentLength;
-    const isFramed = contentLength !== null || endsInChunked.test(headers['transfer-encoding'] ?? '');
+    // Such a response ends with its head, whatever the head says (RFC 9112, section 6.3).
+    const isFramed =
+      hasNoBody || contentLength !== null || endsInChunked.test(headers['transfer-encoding'] ?? '');
     this.#handler.onResponse({ status, headers: withoutLists(headers), contentLength, isFramed });
   }
 

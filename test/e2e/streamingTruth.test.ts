@@ -29,6 +29,7 @@ describe('answers with unusual framing', () => {
     backend = await startRawBackend(() => undefined);
     node = await startBypassNode({
       modelBackends: {
+        default: 'm',
         models: [
           { name: 'm', backends: [{ url: backend.url }] },
           { name: 'mapped', backends: [{ url: backend.url, model: 'm' }] },
@@ -152,4 +153,30 @@ describe('answers with unusual framing', () => {
       assert.equal(backend.requests.length, asked);
     });
   }
+
+  for (const [method, head] of [
+    ['HEAD', `HTTP/1.1 200 OK\r\nContent-Type: ${jsonType}\r\n\r\n`],
+    ['HEAD', `HTTP/1.1 200 OK\r\nContent-Type: ${eventStream}\r\n\r\n`],
+    ['DELETE', `HTTP/1.1 204 No Content\r\nContent-Type: ${jsonType}\r\n\r\n`],
+  ] as const) {
+    it(`an answer that has no body is whole with its head: ${method} ${JSON.stringify(head)}`, async () => {
+      backend.answer = ({ socket }) => socket.write(head);
+      const answer = await send(`${node.url}/v1/files`, { method });
+      assert.equal(answer.status, method === 'HEAD' ? 200 : 204);
+      assert.ok(answer.isWhole);
+    });
+  }
+
+  it('methods that cannot be forwarded are refused and open no breaker', async () => {
+    backend.answer = ({ socket }) => socket.write(`${lengthHead(jsonType, 2)}{}`);
+    const asked = backend.requests.length;
+    for (const method of ['G(T', 'CONNECT', 'connect', ...Array.from({ length: 5 }, () => 'G/T')]) {
+      const { statuses } = await sendRaw(node.port, `${method} /v1/files HTTP/1.1\r\nHost: node\r\n\r\n`, {
+        until: (text) => text.includes('\r\n\r\n'),
+      });
+      assert.deepEqual(statuses, [400], method);
+    }
+    assert.equal(backend.requests.length, asked);
+    assert.equal((await ask()).status, 200);
+  });
 });

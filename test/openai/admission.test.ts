@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { type Admission, type AdmissionOutcome, createAdmission } from '#src/openai/admission.js';
 import type { RoutedModel } from '#src/openai/routedModels.js';
 import type { BackendStates, Place } from '#src/openai/selectBackend.js';
@@ -10,6 +12,9 @@ import { createWaitingLines, WaitingLines } from '#src/shm/waitingLines.js';
 import { repeatableRandom } from '#test/json/repeatableRandom.js';
 import { routedBackend, routedModel } from './routedModel.js';
 import { createTestExchange, type TestExchange } from './testExchange.js';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
 
 const fronts = 2;
 const failures = 2;
@@ -475,5 +480,36 @@ describe('admission of many', () => {
     assert.equal(outcomes.length, all.length);
     assert.ok(Math.min(count('at_once'), count('waited'), count('left'), count('queue_full')) > 20);
     for (const { x, faults } of all) assert.ok(x.errorCode === 'queue_full' || faults.length === 0);
+  });
+
+  it('does not keep what a request brought along once it has its place', async () => {
+    const stand = createStand();
+    const first = stand.request('first', 0);
+    const { x } = createTestExchange();
+    let body: WeakRef<object> | undefined;
+    let given: Place | undefined;
+    /** In a function of its own, whose variables are gone with it. */
+    const arrive = (): void => {
+      const bytes = { some: 'bytes' };
+      body = new WeakRef(bytes);
+      stand.admissions[0]!.admit(x, stand.model, undefined, (place) => {
+        stand.admitted.push(bytes.some);
+        given = place;
+      });
+    };
+    const isGone = (): boolean => {
+      collect();
+      return body?.deref() === undefined;
+    };
+    arrive();
+    await turn();
+    assert.equal(isGone(), false);
+    first.finish();
+    await until(() => stand.admitted.includes('bytes'));
+    for (let turns = 0; turns < 10 && !isGone(); turns++) await turn();
+    assert.ok(x.isOpen);
+    assert.ok(isGone());
+    x.respond(200, 'application/json', '{}');
+    assert.equal(given?.backend.slot, 0);
   });
 });

@@ -1,5 +1,6 @@
 /** A backend that closes a kept connection just when a request goes out on it, and what only looks like that. */
 import assert from 'node:assert/strict';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Connections, createConnections } from '#src/upstream/connections.js';
@@ -42,11 +43,11 @@ describe('a request on a kept connection', () => {
     return { ending, arrivals: backend.requests.slice(before) };
   };
 
-  const ask = (body: string): Promise<string> =>
+  const ask = (body: string, times = timeouts): Promise<string> =>
     new Promise((resolve) => {
       forward({
         connections,
-        timeouts,
+        timeouts: times,
         request: { method: 'POST', path: '/', headers: {}, body: Buffer.from(body) },
         handler: {
           onResponse: () => undefined,
@@ -72,6 +73,36 @@ describe('a request on a kept connection', () => {
         ],
       );
       connections.close();
+    }
+  });
+
+  it('does not stand behind a body that the backend answered without reading', async () => {
+    const unread: Socket[] = [];
+    // Not the backend of the other tests, which reads all of a body before it answers.
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => {
+        socket.pause();
+        unread.push(socket);
+        socket.write(whole);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    connections = createConnections({
+      origin: `http://127.0.0.1:${port}`,
+      maxIdle: 10,
+      idleMs: 60_000,
+      connectTimeoutMs: 60_000,
+    });
+    try {
+      // More than all buffers on the way hold.
+      assert.equal(await ask('x'.repeat(50_000_000)), 'complete');
+      assert.equal(await ask('second', { ...timeouts, firstByteMs: 5_000 }), 'complete');
+      assert.equal(unread.length, 2);
+    } finally {
+      for (const socket of unread) socket.destroy();
+      server.close();
     }
   });
 
