@@ -50,7 +50,8 @@ export interface Inference {
 
 /** Visible ASCII: what a request target may consist of. */
 const uriCharacters = /^[\x21-\x7e]*$/;
-const dotSegment = /(?:^|\/|%2f|%5c)(?:\.|%2e){1,2}(?:\/|%2f|%5c|$)/i;
+/** As the most lenient server divides a path: a backslash is a slash, and a segment ends at a semicolon or number sign. */
+const dotSegment = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\;#]|%2f|%5c|%3b|%23|$)/i;
 
 export function createInference(options: InferenceOptions): Inference {
   const { front, models, states, lines, queue, timeouts } = options;

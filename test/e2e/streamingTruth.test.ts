@@ -137,11 +137,14 @@ describe('answers with unusual framing', () => {
     assert.equal(await node.metric('fxn_upstream_in_flight_requests'), 0);
   });
 
-  for (const path of ['/v1/../admin', '/v1/%2e%2e/admin', '/v1/a/..%2fadmin', '/v1/./a']) {
+  const paths = ['/v1/../admin', '/v1/%2e%2e/admin', '/v1/a/..%2fadmin', '/v1/./a'];
+  // A backslash is a slash, and what follows a semicolon or a number sign no part of the segment, to some servers.
+  paths.push('/v1/..\\admin', '/v1/a\\..\\..\\admin', '/v1/..;a/admin', '/v1/..%3ba/admin', '/v1/..#a');
+  for (const path of paths) {
     it(`dot segments do not reach a backend: ${path}`, async () => {
       const asked = backend.requests.length;
       // As it stands: URL parsers resolve such segments before they send them.
-      const { statuses } = await sendRaw(
+      const { statuses, text } = await sendRaw(
         node.port,
         `GET ${path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n`,
         {
@@ -149,6 +152,7 @@ describe('answers with unusual framing', () => {
         },
       );
       assert.deepEqual(statuses, [400]);
+      assert.match(text, /segments/);
       assert.equal(backend.requests.length, asked);
     });
   }
