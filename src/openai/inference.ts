@@ -11,6 +11,7 @@ import { type AdmissionOutcome, createAdmission } from './admission.js';
 import { createBackendEndpoints } from './backendEndpoints.js';
 import { ForwardedInference, type InferenceServices, type Payload } from './forwardedInference.js';
 import { findModel } from './modelInRequest.js';
+import { isOperationRespelled } from './operation.js';
 import { promptPrefixKey } from './promptPrefix.js';
 import { RetryBudget } from './retryBudget.js';
 import type { BackendStates } from './selectBackend.js';
@@ -116,6 +117,12 @@ export function createInference(options: InferenceOptions): Inference {
       serve(x, { bytes: body, named: findModel(body) }, isHidden);
     },
     passThrough: (x) => {
+      // Its tokens would not be asked for, and so not be counted against the caller's limit.
+      if (isOperationRespelled(x.head.path)) {
+        throw new NodeError('invalid_request', {
+          message: 'Write the path as it stands in the documentation.',
+        });
+      }
       const { bytes } = x.body;
       const hasJson = bytes.length > 0 && isJson(x.head.headers.get('content-type'));
       serve(x, { bytes, named: hasJson ? findModel(bytes) : undefined });

@@ -156,4 +156,26 @@ describe('answers with unusual framing', () => {
       assert.equal(backend.requests.length, asked);
     });
   }
+
+  const spellings = [
+    '/v1/chat%2Fcompletions',
+    '/v1/%63hat/completions',
+    '/v1//completions',
+    '/v1/Embeddings/',
+  ];
+  for (const path of spellings) {
+    it(`a route in another spelling is not passed through, where nobody would count its tokens: ${path}`, async () => {
+      const asked = backend.requests.length;
+      const body = JSON.stringify({ model: 'm', stream: true });
+      const head = 'Host: node\r\nConnection: close\r\nContent-Type: application/json';
+      const { statuses, text } = await sendRaw(
+        node.port,
+        `POST ${path} HTTP/1.1\r\n${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        { until: (received) => received.includes('\r\n\r\n{') },
+      );
+      assert.deepEqual(statuses, [400]);
+      assert.match(text, /as it stands in the documentation/);
+      assert.equal(backend.requests.length, asked);
+    });
+  }
 });
