@@ -11,6 +11,7 @@ import { type AdmissionOutcome, createAdmission } from './admission.js';
 import { createBackendEndpoints } from './backendEndpoints.js';
 import { ForwardedInference, type InferenceServices, type Payload } from './forwardedInference.js';
 import { findModel } from './modelInRequest.js';
+import { isOperationRespelled } from './operation.js';
 import { promptPrefixKey } from './promptPrefix.js';
 import { RetryBudget } from './retryBudget.js';
 import type { BackendStates } from './selectBackend.js';
@@ -52,7 +53,8 @@ export interface Inference {
 const methodToken = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Visible ASCII: what a request target may consist of. */
 const uriCharacters = /^[\x21-\x7e]*$/;
-const dotSegment = /(?:^|\/|%2f|%5c)(?:\.|%2e){1,2}(?:\/|%2f|%5c|$)/i;
+/** As the most lenient server divides a path: a backslash is a slash, and a segment ends at a semicolon or number sign. */
+const dotSegment = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\;#]|%2f|%5c|%3b|%23|$)/i;
 
 export function createInference(options: InferenceOptions): Inference {
   const { front, models, states, lines, queue, timeouts } = options;
@@ -118,6 +120,12 @@ export function createInference(options: InferenceOptions): Inference {
     },
     passThrough: (x) => {
       refuseMethod(x);
+      // Its tokens would not be asked for, and so not be counted against the caller's limit.
+      if (isOperationRespelled(x.head.path)) {
+        throw new NodeError('invalid_request', {
+          message: 'Write the path as it stands in the documentation.',
+        });
+      }
       const { bytes } = x.body;
       const hasJson = bytes.length > 0 && isJson(x.head.headers.get('content-type'));
       serve(x, { bytes, named: hasJson ? findModel(bytes) : undefined });

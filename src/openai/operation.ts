@@ -15,3 +15,21 @@ export function operationOf(endpoint: string): Operation | undefined {
       return undefined;
   }
 }
+
+/** What a server may overlook behind a path, and take for one slash. */
+const pathEnd = /[;?#].*$/s;
+const slashes = /[/\\]+/g;
+
+/** Whether a path that is none of these routes as it stands may be one to a more lenient server. */
+export function isOperationRespelled(path: string): boolean {
+  let plain = path;
+  try {
+    plain = decodeURIComponent(path);
+  } catch {
+    // No UTF-8, so no spelling of a route.
+  }
+  return (
+    operationOf(plain.replace(pathEnd, '').replace(slashes, '/').replace(/\/$/, '').toLowerCase()) !==
+    undefined
+  );
+}

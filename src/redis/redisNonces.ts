@@ -13,13 +13,19 @@ export interface RedisNonces {
   claim(claim: NonceClaim, done: (result: ClaimResult, retryAfterS?: number) => void): void;
 }
 
+/**
+ * How far the clock that judged a request may be from the store's when the claim arrives: the tolerance, the
+ * rounding of both to seconds, and the way there.
+ */
+const claimToleranceS = clockToleranceS + 1;
+
 export function createRedisNonces(link: StoreLink, maxSkewS: number, observe: ObserveStore): RedisNonces {
   /**
    * The store counts an entry's life from its own clock. Another node whose clock is behind accepts the request
-   * for longer than this one would, by at most twice the tolerance; `maxSkew`, which is what the operator thinks
-   * clocks may differ by, where that is more.
+   * for longer than this one would, by at most twice what a claim may be off; `maxSkew`, which is what the operator
+   * thinks clocks may differ by, where that is more.
    */
-  const marginS = Math.max(maxSkewS, 2 * clockToleranceS) + 1;
+  const marginS = Math.max(maxSkewS, 2 * claimToleranceS) + 1;
 
   return {
     claim({ caller, nonce, timestampS, expiresAtS, nowS }, done) {
@@ -47,6 +53,12 @@ export function createRedisNonces(link: StoreLink, maxSkewS: number, observe: Ob
         wasFree = reply === 'OK';
         refusal = failure;
       });
+      // The clock may have been set, or this whole machine have slept, since the link compared it with the store's:
+      // a request is then judged by a time at which the store has forgotten it, or will while others still take it.
+      connection.send(['TIME'], (time, failure) => {
+        refusal ??= failure ?? clockFailure(time, nowS);
+        if (refusal?.kind === 'clock') link.distrust(refusal);
+      });
       // Behind the claim, in the same packet: had the store lost its memory before the claim, the marker would be
       // gone with it.
       connection.send(['GET', link.keys.marker], (marker, failure) => {
@@ -61,6 +73,14 @@ export function createRedisNonces(link: StoreLink, maxSkewS: number, observe: Ob
       });
     },
   };
+}
+
+function clockFailure(time: unknown, nowS: number): StoreFailure | undefined {
+  const storeS = Number(Array.isArray(time) ? time[0] : undefined);
+  if (Math.abs(storeS - nowS) <= claimToleranceS) return undefined;
+  return new StoreFailure('clock', "this node's clock was set, or stood still, since it was compared", {
+    remedy: 'let NTP slew the clock rather than set it',
+  });
 }
 
 /** A store without eviction that is full refuses to write, and says so in this way. */

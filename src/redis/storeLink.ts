@@ -49,8 +49,8 @@ export interface StoreLinkOptions {
 const connectTimeoutMs = 1_000;
 /** Far above a round trip in one data centre and a pause of the server, and short beside an answer's first byte. */
 const commandTimeoutMs = 500;
-/** A round trip of a millisecond lets half a million claims a second through; many more only arrive late. */
-const maxPending = 1_024;
+/** 512 claims: a round trip of a millisecond lets half a million a second through; many more only arrive late. */
+const maxPending = 1_536;
 const watchMs = 2_000;
 const firstDelayMs = 50;
 const longestDelayMs = 1_000;

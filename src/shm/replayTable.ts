@@ -145,6 +145,9 @@ export class ReplayTable {
     lock(words, stripe);
     try {
       if (this.#holds(nowS)) return 'replayed';
+      // Again: in the meantime another front may have come to a later second and written over the very entry that
+      // was looked for. It raises the second before it writes, so this read cannot miss it.
+      if (expiresAtS <= Atomics.load(words, header.latestS)) return 'expired';
       if (!this.#reserve(caller, expiresAtS, nowS)) return 'full';
       return this.#insert(expiresAtS, nowS) ? 'claimed' : 'full';
     } finally {

@@ -138,11 +138,14 @@ describe('answers with unusual framing', () => {
     assert.equal(await node.metric('fxn_upstream_in_flight_requests'), 0);
   });
 
-  for (const path of ['/v1/../admin', '/v1/%2e%2e/admin', '/v1/a/..%2fadmin', '/v1/./a']) {
+  const paths = ['/v1/../admin', '/v1/%2e%2e/admin', '/v1/a/..%2fadmin', '/v1/./a'];
+  // A backslash is a slash, and what follows a semicolon or a number sign no part of the segment, to some servers.
+  paths.push('/v1/..\\admin', '/v1/a\\..\\..\\admin', '/v1/..;a/admin', '/v1/..%3ba/admin', '/v1/..#a');
+  for (const path of paths) {
     it(`dot segments do not reach a backend: ${path}`, async () => {
       const asked = backend.requests.length;
       // As it stands: URL parsers resolve such segments before they send them.
-      const { statuses } = await sendRaw(
+      const { statuses, text } = await sendRaw(
         node.port,
         `GET ${path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n`,
         {
@@ -150,6 +153,29 @@ describe('answers with unusual framing', () => {
         },
       );
       assert.deepEqual(statuses, [400]);
+      assert.match(text, /segments/);
+      assert.equal(backend.requests.length, asked);
+    });
+  }
+
+  const spellings = [
+    '/v1/chat%2Fcompletions',
+    '/v1/%63hat/completions',
+    '/v1//completions',
+    '/v1/Embeddings/',
+  ];
+  for (const path of spellings) {
+    it(`a route in another spelling is not passed through, where nobody would count its tokens: ${path}`, async () => {
+      const asked = backend.requests.length;
+      const body = JSON.stringify({ model: 'm', stream: true });
+      const head = 'Host: node\r\nConnection: close\r\nContent-Type: application/json';
+      const { statuses, text } = await sendRaw(
+        node.port,
+        `POST ${path} HTTP/1.1\r\n${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        { until: (received) => received.includes('\r\n\r\n{') },
+      );
+      assert.deepEqual(statuses, [400]);
+      assert.match(text, /as it stands in the documentation/);
       assert.equal(backend.requests.length, asked);
     });
   }
