@@ -49,6 +49,8 @@ export interface Inference {
   close(): void;
 }
 
+/** Not CONNECT, which never ends and so would count against the backend; not TRACE, which echoes the operator's key. */
+const passedMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 /** Visible ASCII: what a request target may consist of. */
 const uriCharacters = /^[\x21-\x7e]*$/;
 /** As the most lenient server divides a path: a backslash is a slash, and a segment ends at a semicolon or number sign. */
@@ -117,6 +119,9 @@ export function createInference(options: InferenceOptions): Inference {
       serve(x, { bytes: body, named: findModel(body) }, isHidden);
     },
     passThrough: (x) => {
+      if (!passedMethods.includes(x.head.method)) {
+        throw new NodeError('method_not_allowed', { meta: { allow: passedMethods.join(', ') } });
+      }
       // Its tokens would not be asked for, and so not be counted against the caller's limit.
       if (isOperationRespelled(x.head.path)) {
         throw new NodeError('invalid_request', {

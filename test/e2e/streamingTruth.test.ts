@@ -178,4 +178,19 @@ describe('answers with unusual framing', () => {
       assert.equal(backend.requests.length, asked);
     });
   }
+
+  for (const method of ['CONNECT', 'TRACE']) {
+    it(`a ${method} is not passed through, which opens a tunnel or echoes the operator's credentials`, async () => {
+      const asked = backend.requests.length;
+      const body = JSON.stringify({ model: 'm' });
+      const head = 'Host: node\r\nConnection: close\r\nContent-Type: application/json';
+      const { statuses } = await sendRaw(
+        node.port,
+        `${method} /v1/other HTTP/1.1\r\n${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        { until: (received) => received.includes('\r\n\r\n{') },
+      );
+      assert.deepEqual(statuses, [405]);
+      assert.equal(backend.requests.length, asked);
+    });
+  }
 });
