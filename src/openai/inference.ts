@@ -49,8 +49,8 @@ export interface Inference {
   close(): void;
 }
 
-/** What a method may consist of (RFC 9110, section 5.6.2); the server library takes anything up to the space. */
-const methodToken = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** Not CONNECT, which never ends and so would count against the backend; not TRACE, which echoes the operator's key. */
+const passedMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 /** Visible ASCII: what a request target may consist of. */
 const uriCharacters = /^[\x21-\x7e]*$/;
 /** As the most lenient server divides a path: a backslash is a slash, and a segment ends at a semicolon or number sign. */
@@ -119,7 +119,9 @@ export function createInference(options: InferenceOptions): Inference {
       serve(x, { bytes: body, named: findModel(body) }, isHidden);
     },
     passThrough: (x) => {
-      refuseMethod(x);
+      if (!passedMethods.includes(x.head.method)) {
+        throw new NodeError('method_not_allowed', { meta: { allow: passedMethods.join(', ') } });
+      }
       // Its tokens would not be asked for, and so not be counted against the caller's limit.
       if (isOperationRespelled(x.head.path)) {
         throw new NodeError('invalid_request', {
@@ -140,12 +142,6 @@ export function createInference(options: InferenceOptions): Inference {
       endpoints.close();
     },
   };
-}
-
-/** The HTTP client refuses the one and waits for a tunnel with the other; neither must count against a backend. */
-function refuseMethod({ head: { method } }: Exchange): void {
-  if (methodToken.test(method) && method.toUpperCase() !== 'CONNECT') return;
-  throw new NodeError('invalid_request', { message: 'This method cannot be forwarded.' });
 }
 
 /** Path and query, as they go upstream. */

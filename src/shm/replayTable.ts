@@ -37,6 +37,8 @@ const stripes = 65_536;
 const callerRows = 16_384;
 /** Ends of life are counted in at most this many steps; a longer lifetime makes each step longer. */
 const maxSteps = 128;
+/** The last second that a word holds, in January 2038. */
+const latestEndS = 2 ** 31 - 1;
 /** Written over a free slot's expiry while its fingerprint is being stored. */
 const busy = -1;
 const keyBytes = 32;
@@ -140,6 +142,8 @@ export class ReplayTable {
     raiseTo(words, header.latestS, clockS);
     const nowS = Atomics.load(words, header.latestS);
     if (expiresAtS <= nowS) return 'expired';
+    // Only reached with an `auth.maxAge` of years: as a word of 32 bits that end would lie in the past.
+    if (expiresAtS > latestEndS) return 'full';
     this.#takeFingerprint(caller, nonce);
     const stripe = locks + ((this.#fingerprintWords[stripeWord]! >>> 0) % stripes);
     lock(words, stripe);

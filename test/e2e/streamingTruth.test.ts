@@ -193,16 +193,30 @@ describe('answers with unusual framing', () => {
     });
   }
 
-  it('methods that cannot be forwarded are refused and open no breaker', async () => {
+  it('methods that are not passed through are refused and open no breaker', async () => {
     backend.answer = ({ socket }) => socket.write(`${lengthHead(jsonType, 2)}{}`);
     const asked = backend.requests.length;
     for (const method of ['G(T', 'CONNECT', 'connect', ...Array.from({ length: 5 }, () => 'G/T')]) {
       const { statuses } = await sendRaw(node.port, `${method} /v1/files HTTP/1.1\r\nHost: node\r\n\r\n`, {
         until: (text) => text.includes('\r\n\r\n'),
       });
-      assert.deepEqual(statuses, [400], method);
+      assert.deepEqual(statuses, [405], method);
     }
     assert.equal(backend.requests.length, asked);
     assert.equal((await ask()).status, 200);
   });
+  for (const method of ['CONNECT', 'TRACE']) {
+    it(`a ${method} is not passed through, which opens a tunnel or echoes the operator's credentials`, async () => {
+      const asked = backend.requests.length;
+      const body = JSON.stringify({ model: 'm' });
+      const head = 'Host: node\r\nConnection: close\r\nContent-Type: application/json';
+      const { statuses } = await sendRaw(
+        node.port,
+        `${method} /v1/other HTTP/1.1\r\n${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        { until: (received) => received.includes('\r\n\r\n{') },
+      );
+      assert.deepEqual(statuses, [405]);
+      assert.equal(backend.requests.length, asked);
+    });
+  }
 });

@@ -36,4 +36,12 @@ describe('the replay table at the end of an entry', () => {
       }
     }
   });
+
+  it('refuses an entry whose end it cannot hold, rather than forget it', () => {
+    const table = new ReplayTable(createReplayTable({ capacity: 8, maxLifetimeS: 20 * 365 * 86_400 }));
+    assert.equal(claim(table, 1, endS, 2 ** 31 - 1), 'claimed');
+    assert.equal(claim(table, 1, endS, 2 ** 31 - 1), 'replayed');
+    assert.equal(claim(table, 2, endS, 2 ** 31), 'full');
+    assert.equal(claim(table, 2, endS, 2 ** 31), 'full');
+  });
 });
