@@ -242,7 +242,8 @@ export class Exchange {
   finish(): void {
     if (!this.isOpen || this.#pending !== undefined) return;
     this.#response.cork(() => {
-      if (this.#bodyLength === 0) this.#response.endWithoutBody(0);
+      if (this.head.method === 'HEAD' || this.status === 204) this.#endBodyless();
+      else if (this.#bodyLength === 0) this.#response.endWithoutBody(0);
       else this.#response.end();
     });
     this.#finish('complete');
@@ -348,6 +349,12 @@ export class Exchange {
     }
     this.#response.writeHeader('content-length', String(bodyLength));
     this.#response.endWithoutBody();
+  }
+
+  /** `end` would announce an empty body: of a HEAD that is not true, and a 204 announces none. */
+  #endBodyless(): void {
+    if (this.status !== 204 && this.#bodyLength != null) this.#endHead(this.#bodyLength, false);
+    else this.#response.endWithoutBody();
   }
 
   #writeHead(status: number, headers: HeaderList): void {

@@ -66,6 +66,8 @@ export class StreamedResponse implements UpstreamHandler {
   #usage: UsageReader | undefined;
   #keepAlive: KeepAliveComments | undefined;
   #isEventStream = false;
+  /** Compressed: text of ours between its bytes would only garble them. */
+  #isEncoded = false;
   /** The last bytes sent, to know whether an event frame is open. */
   #tail: Buffer = empty;
   /** Judges the end of a body that only the closing connection ends. */
@@ -96,23 +98,23 @@ export class StreamedResponse implements UpstreamHandler {
     // The caller's copy of the body is of no more use, and this answer may take minutes.
     this.#x.releaseBody();
     this.#isEventStream = isEventStream(type);
-    const isEncoded = (response.headers['content-encoding'] ?? 'identity') !== 'identity';
+    this.#isEncoded = (response.headers['content-encoding'] ?? 'identity') !== 'identity';
     // Nothing stays of a response that another one took the place of.
     this.#filter = passThrough;
     this.#usage = undefined;
     this.#tally = undefined;
-    if (response.status < 300) this.#readAndChange(type, isEncoded);
-    if (!response.isFramed && isJson(type) && !isEncoded) this.#object = new TopLevelMember('');
+    if (response.status < 300) this.#readAndChange(type);
+    if (!response.isFramed && isJson(type) && !this.#isEncoded) this.#object = new TopLevelMember('');
   }
 
   /** What is passed from a backend's error is neither counted nor changed. */
-  #readAndChange(type: string | undefined, isEncoded: boolean): void {
+  #readAndChange(type: string | undefined): void {
     const x = this.#x;
     const { renameTo, hidesUsage } = this.#changes;
     const operation = operationOf(x.endpoint);
     const tally = new TokenTally({ record: x.inference, operation, requestBytes: x.receivedBytes });
     this.#tally = tally;
-    if (isEncoded) this.#usage = readNoUsage(tally);
+    if (this.#isEncoded) this.#usage = readNoUsage(tally);
     else if (this.#isEventStream) {
       const steps: FrameStep[] = [];
       if (hidesUsage) steps.push(hideUsage(tally));
@@ -179,7 +181,7 @@ export class StreamedResponse implements UpstreamHandler {
     x.isTokenStream = this.#isEventStream && status < 300;
     this.#tally?.serve();
     const { keepAliveMs } = this.#changes;
-    if (keepAliveMs > 0 && x.isTokenStream) {
+    if (keepAliveMs > 0 && x.isTokenStream && !this.#isEncoded) {
       this.#keepAlive = new KeepAliveComments(x, keepAliveMs, () => endsFrame(this.#tail));
     }
     x.start(status, downstreamHeaders(headers), isCounted ? contentLength : null);
@@ -202,7 +204,7 @@ export class StreamedResponse implements UpstreamHandler {
     const x = this.#x;
     if (!x.isOpen) return;
     if (this.#watcher.failed(kind, error)) return;
-    if (x.isStarted && this.#isEventStream) {
+    if (x.isStarted && this.#isEventStream && !this.#isEncoded) {
       // Clients that read frames learn why; the missing end of the body tells all others.
       const separator = endsFrame(this.#tail) ? '' : '\n\n';
       x.write(Buffer.from(`${separator}data: ${errorBody(error, 'openai')}\n\n`));

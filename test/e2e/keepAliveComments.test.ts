@@ -66,6 +66,27 @@ describe('keep-alive comments', () => {
     rest: answer.text.replaceAll(comment, ''),
   });
 
+  it('stay out of a compressed stream, as does the error of one that breaks off', async () => {
+    // Ends like a frame, which compressed bytes may do anywhere.
+    const first = Buffer.from([0x1f, 0x8b, 0x0a, 0x0a]);
+    const second = Buffer.from([0xff, 0xfe]);
+    const zipped = chunkedHead(eventStream, '200 OK', 'Content-Encoding: gzip\r\n');
+    backend.answer = async ({ socket }) => {
+      socket.write(Buffer.concat([Buffer.from(zipped), chunk(first)]));
+      await quiet();
+      socket.write(Buffer.concat([chunk(second), Buffer.from(lastChunk)]));
+    };
+    const whole = await send(url(), { body: hidden });
+    assert.deepEqual([whole.isWhole, whole.body], [true, Buffer.concat([first, second])]);
+    backend.answer = async ({ socket }) => {
+      socket.write(Buffer.concat([Buffer.from(zipped), chunk(first)]));
+      await quiet();
+      socket.destroy();
+    };
+    const cut = await send(url(), { body: hidden });
+    assert.deepEqual([cut.isWhole, cut.body], [false, first]);
+  });
+
   for (const body of [withUsage, hidden, { ...hidden, model: 'mapped' }]) {
     it(`stand between the frames of a quiet stream, and all else is the same bytes: ${JSON.stringify(body)}`, async () => {
       const frames = [chatFrame(body.model, 'a'), 'data: 1\r\n\r\n', 'data: 2\r\r', doneFrame];

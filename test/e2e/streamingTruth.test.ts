@@ -16,6 +16,7 @@ import {
   type RawBackend,
   startRawBackend,
 } from '../support/rawBackend.js';
+import { openRaw, requestHead } from '../support/rawConnection.js';
 import { sendRaw } from '../support/rawHttp.js';
 import type { TestNode } from '../support/testNode.js';
 
@@ -190,6 +191,31 @@ describe('answers with unusual framing', () => {
       const answer = await send(`${node.url}/v1/files`, { method });
       assert.equal(answer.status, method === 'HEAD' ? 200 : 204);
       assert.ok(answer.isWhole);
+    });
+  }
+
+  for (const [method, head, announced] of [
+    ['HEAD', lengthHead(jsonType, 1_234), '1234'],
+    ['HEAD', lengthHead(jsonType, 0), '0'],
+    ['HEAD', chunkedHead(jsonType), undefined],
+    ['DELETE', 'HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n', undefined],
+    ['DELETE', 'HTTP/1.1 204 No Content\r\n\r\n', undefined],
+  ] as const) {
+    it(`an answer that has no body announces what the backend did: ${method} ${JSON.stringify(head)}`, async () => {
+      backend.answer = ({ socket }) => socket.write(head);
+      const raw = await openRaw(node.port);
+      raw.send(requestHead(method, '/v1/files'));
+      const lengthOf = async (): Promise<string | undefined> => {
+        await eventually(raw.unread, (text) => text.includes('\r\n\r\n'));
+        return /\r\ncontent-length: (\d+)/i.exec(raw.unread())?.[1];
+      };
+      assert.equal(await lengthOf(), announced);
+      // The connection goes on behind it.
+      const before = raw.unread().length;
+      raw.send(requestHead('GET', '/health'));
+      await eventually(raw.unread, (text) => text.slice(before).includes('{"status":"ok"}'));
+      assert.match(raw.unread().slice(before), /^HTTP\/1\.1 200 /);
+      raw.destroy();
     });
   }
 
