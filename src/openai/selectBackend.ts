@@ -43,6 +43,11 @@ const turns = new WeakMap<RoutedModel, number>();
 const comparedAtMost = 8;
 /** A preferred backend may carry this much more than its share before requests go elsewhere. */
 const affinityOverload = 1.25;
+/**
+ * And so many in any case. Of few open requests a share is one or two, and the one that a conversation has just ended
+ * may still be counted when its next one comes: then every turn that is sent at once would find a cold cache.
+ */
+const affinityLeast = 4;
 
 /** Takes a place at the least loaded backend by weight, or at the preferred one. */
 export function takePlace(states: BackendStates, wanted: PlaceWanted): PlaceResult {
@@ -151,7 +156,7 @@ function twoAtRandom(
 
 /**
  * Weighted rendezvous hashing: each key has an order of the backends that a change of one leaves alone. The first of
- * them, unless it carries much more than its share.
+ * them, unless it carries much more than its share of many.
  */
 function preferredOf(
   states: BackendStates,
@@ -175,7 +180,7 @@ function preferredOf(
   }
   if (best === undefined) return undefined;
   const share = Math.ceil(((open + 1) * best.weight * affinityOverload) / weights);
-  return states.inFlight.total(backendColumn(best.slot)) < share ? best : undefined;
+  return states.inFlight.total(backendColumn(best.slot)) < Math.max(share, affinityLeast) ? best : undefined;
 }
 
 /** A number between 0 and 1, both excluded, that looks random for each pair (murmur3's finaliser). */

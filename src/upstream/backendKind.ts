@@ -52,6 +52,12 @@ const probes: readonly KindProbe[] = [
     isAnswer: ({ model_path, is_generation }) =>
       typeof model_path === 'string' && typeof is_generation === 'boolean',
   },
+  {
+    kind: 'ollama',
+    // Of servers that say no version; llama.cpp answers here too, with an OpenAI list beside.
+    path: '/api/tags',
+    isAnswer: ({ models, data }) => Array.isArray(models) && data === undefined,
+  },
 ];
 
 /** Many programs answer so: it may confirm what the operator says, and proves nothing else. */

@@ -66,7 +66,9 @@ export class BackendCheck {
     if (!isAlive(list)) return false;
     this.#names = namesIn(list.json);
     this.#kind = kindInModelList(list.json) ?? (await this.#probe(list.status));
-    return await this.#ask(healthPaths[this.#kind], AbortSignal.timeout(deadlineMs), true);
+    // A server that does not tell its kind is checked as the operator calls it.
+    const checkedAs = this.#kind === 'custom' ? this.#backend.expected : this.#kind;
+    return await this.#ask(healthPaths[checkedAs], AbortSignal.timeout(deadlineMs), true);
   }
 
   /** Asks on `path`; a server that does not know it is asked for its models from now on. */

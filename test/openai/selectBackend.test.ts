@@ -385,6 +385,12 @@ describe('affinity', () => {
     assert.equal((take({ affinityKey: 77 }) as Place).backend, home);
   });
 
+  it('a few requests with one key stay together while nothing else is open', () => {
+    const { take, totals } = createLimitedStand([{}, {}, {}, {}].map(() => ({ maxConcurrency: 64 })));
+    for (let i = 0; i < 4; i++) assert.equal(typeof take({ affinityKey: 77 }), 'object');
+    assert.deepEqual(totals().toSorted(), [0, 0, 0, 4]);
+  });
+
   it('keys spread by weight', () => {
     const homes = homesOf([{ weight: 1 }, { weight: 2 }, { weight: 5 }]);
     for (const [slot, weight] of [1, 2, 5].entries()) {

@@ -160,6 +160,33 @@ describe('finding out the kind of a backend', () => {
     assert.deepEqual(server.asked, ['/v1/models', '/health', '/v1/models']);
   });
 
+  it('checks a server that does not tell its kind the way of the kind that the operator names', async (t) => {
+    const unsaid: Answers = { '/v1/models': { body: { data: [{ id: 'm' }] } }, '/health': { body: {} } };
+    const server = await startFakeServer(t, unsaid);
+    const check = checkOf(server.url, 'vllm');
+    assert.equal(await check.run(deadlineMs), true);
+    assert.equal(check.kind, 'custom');
+    server.answers = { ...unsaid, '/health': { status: 503, body: {} } };
+    assert.equal(await check.run(deadlineMs), false);
+    // SGLang's /health generates a token, and of an unknown server nobody knows.
+    for (const expected of ['sglang', 'custom'] as const) {
+      const careful = await startFakeServer(t, unsaid);
+      assert.equal(await checkOf(careful.url, expected).run(deadlineMs), true);
+      assert.ok(!careful.asked.includes('/health'));
+    }
+  });
+
+  it('knows Ollama by its list of tags alone, and llama.cpp not by its like of it', async (t) => {
+    const tags = { models: [{ name: 'm:latest' }] };
+    const kindOf = async (body: unknown): Promise<BackendKind | undefined> => {
+      const check = checkOf((await startFakeServer(t, { '/api/tags': { body } })).url);
+      await check.run(deadlineMs);
+      return check.kind;
+    };
+    assert.equal(await kindOf(tags), 'ollama');
+    assert.equal(await kindOf({ ...tags, data: [] }), 'custom');
+  });
+
   it('knows llama.cpp as down while it loads its model, although its model list answers', async (t) => {
     const server = await startFakeServer(t, llamacppLoading);
     const check = checkOf(server.url);
