@@ -42,7 +42,8 @@ export function openSession({ clock, sessions, ttlS, sign }: OpenSessionOptions)
   return (x) => {
     const caller = x.signedBy === 'rfc9421' ? parseAddress(x.caller ?? '') : undefined;
     if (caller === undefined) {
-      throw invalid('A session is made by a request that an account signed in the scheme rfc9421.');
+      const message = 'A session is made by a request that an account signed in the scheme rfc9421.';
+      throw new NodeError('auth_missing', { message });
     }
     const callerKey = readPublicKey(x.body.bytes);
     x.releaseBody();

@@ -14,6 +14,8 @@ const passed = new Set([400, 404, 409, 413, 422, 429]);
 const credentials = new Set([401, 402, 403, 407]);
 
 const jsonType = /^application\/(?:[\w.-]+\+)?json\b/i;
+/** A server that starts or is full for a moment. */
+const defaultRetryAfterS = 1;
 const seconds = /^\d{1,6}$/;
 
 export const isJson = (contentType: string | undefined): boolean =>
@@ -30,7 +32,9 @@ export function responseRefusal({ status, headers }: UpstreamResponse): NodeErro
   // A redirect is not followed: it would carry the operator's credentials to another host.
   if (status < 400) return new NodeError('upstream_error', { meta: { status } });
   const retryAfter = headers['retry-after'];
-  const retryAfterS = retryAfter !== undefined && seconds.test(retryAfter) ? Number(retryAfter) : undefined;
+  const isGiven = retryAfter !== undefined && seconds.test(retryAfter);
+  // Callers are told with every 503 when to come again.
+  const retryAfterS = isGiven ? Number(retryAfter) : status === 503 ? defaultRetryAfterS : undefined;
   return new NodeError('upstream_error', { status, meta: { status, retryAfterS } });
 }
 

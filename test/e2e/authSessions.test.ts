@@ -150,10 +150,10 @@ describe('a session', () => {
   it('is made only by a request that an account signed for this node', async () => {
     const body = JSON.stringify({ publicKey: base64(createSessionKeys().publicKey) });
     const byLegacy = await send(port, { path: sessionPath, body, headers: await stand.gateway.sign(body) });
-    assert.deepEqual([byLegacy.status, byLegacy.code], [400, 'invalid_request']);
+    assert.deepEqual([byLegacy.status, byLegacy.code], [401, 'auth_missing']);
     assert.match(byLegacy.body, /rfc9421/);
     const bySession = await askBy(port, await open(), { target: sessionPath, body });
-    assert.deepEqual([bySession.status, bySession.code], [400, 'invalid_request']);
+    assert.deepEqual([bySession.status, bySession.code], [401, 'auth_missing']);
     assert.equal((await send(port, { path: sessionPath, body })).code, 'auth_missing');
     const stranger = await requestSession(port, createCaller(), base64(createSessionKeys().publicKey));
     assert.equal(stranger.code, 'auth_unknown_caller');
@@ -344,7 +344,7 @@ describe('where sessions are not made', () => {
         stand.gateway,
         base64(createSessionKeys().publicKey),
       );
-      assert.deepEqual([answer.status, answer.code], [400, 'invalid_request']);
+      assert.deepEqual([answer.status, answer.code], [401, 'auth_missing']);
     } finally {
       await stand.close();
     }

@@ -49,10 +49,11 @@ describe('what the status of a backend means for the caller', () => {
     });
   }
 
-  it('a Retry-After in seconds is kept, anything else is not', () => {
+  it('a Retry-After in seconds is kept, anything else is not, and every 503 has one', () => {
     assert.equal(refusalOf(503, { 'retry-after': '17' })?.meta['retryAfterS'], 17);
     for (const value of ['Wed, 21 Oct 2026 07:28:00 GMT', '-1', '1.5', '17\r\nx: y', '99999999']) {
-      assert.equal(refusalOf(503, { 'retry-after': value })?.meta['retryAfterS'], undefined, value);
+      assert.equal(refusalOf(503, { 'retry-after': value })?.meta['retryAfterS'], 1, value);
+      assert.equal(refusalOf(500, { 'retry-after': value })?.meta['retryAfterS'], undefined, value);
     }
   });
 
