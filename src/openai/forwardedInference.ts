@@ -198,10 +198,6 @@ export class ForwardedInference implements AttemptWatcher {
     const place = this.#place;
     if (place === undefined) return;
     if (end === 'client_closed') this.#services.countError(place.backend.label, 'client_closed');
-    // The last byte of an announced length ends the exchange before the backend's end is known.
-    else if (end === 'complete' && this.#options.x.errorCode === undefined) {
-      this.#services.breakers.succeed(place.backend.slot);
-    }
     this.#leave();
   };
 

@@ -16,31 +16,34 @@ export interface RetryBudgetOptions {
 const nodeReserve = 10;
 /** Comes on top of the share, for the same reason. */
 const nodePerSecond = 1;
+/** Whose share is kept on top of the reserve, so that requests that fail all at once are no worse off. */
+const savedRequests = 100;
 
 export class RetryBudget {
   readonly #share: number;
-  readonly #reserve: number;
+  readonly #most: number;
   readonly #perMs: number;
   #tokens: number;
   #refilledAtMs: number;
 
   constructor({ percent, fronts, nowMs }: RetryBudgetOptions) {
     this.#share = percent / 100;
-    this.#reserve = Math.max(1, nodeReserve / fronts);
+    const reserve = Math.max(1, nodeReserve / fronts);
+    this.#most = reserve + savedRequests * this.#share;
     this.#perMs = nodePerSecond / fronts / 1_000;
-    this.#tokens = this.#reserve;
+    this.#tokens = reserve;
     this.#refilledAtMs = nowMs;
   }
 
   /** Counts a request in. */
   deposit(): void {
-    this.#tokens = Math.min(this.#reserve, this.#tokens + this.#share);
+    this.#tokens = Math.min(this.#most, this.#tokens + this.#share);
   }
 
   /** Takes one retry; false when the budget is used up. */
   withdraw(nowMs: number): boolean {
     if (this.#share === 0) return false;
-    this.#tokens = Math.min(this.#reserve, this.#tokens + (nowMs - this.#refilledAtMs) * this.#perMs);
+    this.#tokens = Math.min(this.#most, this.#tokens + (nowMs - this.#refilledAtMs) * this.#perMs);
     this.#refilledAtMs = nowMs;
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;

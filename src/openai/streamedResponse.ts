@@ -44,7 +44,7 @@ interface ResponseChanges {
 export interface AttemptWatcher {
   /** The answer of the backend goes to the caller. */
   accepted(): void;
-  /** All of it came. */
+  /** All of it came. May be told twice. */
   completed(): void;
   /** It failed, in whatever part. True when another attempt takes over, so that the caller is told nothing. */
   failed(kind: AttemptFaultKind, error: NodeError): boolean;
@@ -66,6 +66,7 @@ export class StreamedResponse implements UpstreamHandler {
   #usage: UsageReader | undefined;
   #keepAlive: KeepAliveComments | undefined;
   #isEventStream = false;
+  #receivedBytes = 0;
   /** Compressed: text of ours between its bytes would only garble them. */
   #isEncoded = false;
   /** The last bytes sent, to know whether an event frame is open. */
@@ -133,6 +134,9 @@ export class StreamedResponse implements UpstreamHandler {
       this.#judge(piece);
       this.#usage?.read(piece);
       const out = this.#filter.push(piece);
+      this.#receivedBytes += piece.length;
+      // Before the last bytes go out, not after: a caller who has them all may ask again at once.
+      if (this.#receivedBytes === this.#response?.contentLength) this.#watcher.completed();
       return out.length === 0 || this.#send(out);
     } catch (thrown) {
       this.#break('protocol', toNodeError(thrown));

@@ -37,10 +37,10 @@ describe('the retry budget', () => {
     assert.equal(drain(budget, 12_000), 1);
   });
 
-  it('never saves up more than the reserve', () => {
-    const budget = budgetOf(100, 0);
+  it('never saves up more than the reserve and the share of a hundred requests', () => {
+    const budget = budgetOf(50, 0);
     for (let i = 0; i < 1_000; i++) budget.deposit();
-    assert.equal(drain(budget, 3_600_000), reserve);
+    assert.equal(drain(budget, 3_600_000), reserve + 50);
   });
 
   it('is shared out among the fronts', () => {
