@@ -12,7 +12,8 @@ import { createComputePool } from './compute/computePool.js';
 import type { Config } from './config/config.js';
 import { type LoadConfigOptions, type LoadedConfig, loadConfig } from './config/loadConfig.js';
 import { NodeError } from './errors/nodeError.js';
-import type { FrontData, FrontMethods, MainMethods, SharedMemory } from './front/frontThread.js';
+import type { FrontData, FrontMethods, MainMethods } from './front/frontThread.js';
+import { createSharedMemory } from './front/sharedMemory.js';
 import { checkCertificate } from './http/checkCertificate.js';
 import { reservePort } from './http/reservePort.js';
 import { checksumAddress } from './keys/checksumAddress.js';
@@ -36,22 +37,14 @@ import { watchBackends } from './openai/backendWatch.js';
 import { createRouting, type RoutedModels } from './openai/routedModels.js';
 import { sessionStorePurpose } from './redis/sealedSession.js';
 import { watchStore } from './redis/watchStore.js';
-import { createRegistryCell } from './registry/registrySnapshot.js';
 import type { RegistryThreadData, RegistryThreadMethods } from './registry/registryThread.js';
-import { BackendHealth, createBackendHealth } from './shm/backendHealth.js';
-import { Breakers, createBreakers } from './shm/breakers.js';
-import { createFrontVitals, FrontVitals } from './shm/frontVitals.js';
-import {
-  backendColumn,
-  createInFlightTable,
-  InFlightTable,
-  maxBackendSlots,
-  requestColumn,
-} from './shm/inFlightTable.js';
-import { createLimitTable, LimitTable } from './shm/limitTable.js';
-import { createReplayTable, ReplayTable } from './shm/replayTable.js';
-import { createSessionTable } from './shm/sessionTable.js';
-import { createWaitingLines, maxLanes, WaitingLines } from './shm/waitingLines.js';
+import { BackendHealth } from './shm/backendHealth.js';
+import { Breakers } from './shm/breakers.js';
+import { FrontVitals } from './shm/frontVitals.js';
+import { backendColumn, InFlightTable, maxBackendSlots, requestColumn } from './shm/inFlightTable.js';
+import { LimitTable } from './shm/limitTable.js';
+import { ReplayTable } from './shm/replayTable.js';
+import { maxLanes, WaitingLines } from './shm/waitingLines.js';
 import { lockHome } from './storage/homeLock.js';
 import {
   type SupervisedThread,
@@ -121,7 +114,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     const port = await reservePort(config.node.listenAddress, config.node.listenPort);
 
     const fronts = config.node.threads === 'auto' ? availableParallelism() : config.node.threads;
-    const memory = createMemory(config, fronts);
+    const memory = createSharedMemory(config, fronts);
     const inFlight = new InFlightTable(memory.inFlight);
     const vitals = new FrontVitals(memory.vitals);
     const replayTable = new ReplayTable(memory.replayTable);
@@ -473,34 +466,6 @@ function isNameless({ node, auth }: Config): boolean {
 
 /** Signatures that may wait for the compute pool over all fronts; more are refused. */
 const signatureQueue = 1_024;
-/** Over all callers: 2.6 MB, of which only what is used is ever touched. */
-const maxSessions = 16_384;
-
-function createMemory(config: Config, fronts: number): SharedMemory {
-  const lifetimeMs = config.auth.maxAge + config.auth.maxSkew;
-  return {
-    gatewayCell: createRegistryCell(),
-    providerCell: createRegistryCell(),
-    replayTable: createReplayTable({
-      capacity: config.nonceCache.capacity,
-      maxLifetimeS: Math.ceil(lifetimeMs / 1_000) + 2,
-    }),
-    sessions: createSessionTable({ capacity: maxSessions, perCaller: config.auth.session.perCaller }),
-    inFlight: createInFlightTable(fronts),
-    vitals: createFrontVitals(fronts),
-    health: createBackendHealth(),
-    breakers: createBreakers(),
-    waitingLines: createWaitingLines({ fronts, capacity: waitingCapacity(config.proxy.queue.maxWaiting) }),
-    limits:
-      callerLimits(config.limits) === undefined || config.nonceCache.store === 'redis'
-        ? undefined
-        : createLimitTable({ fronts }),
-  };
-}
-
-/** Lines are bounded per model; this bounds them all together. Memory that nobody waits in is never touched. */
-const waitingCapacity = (maxWaiting: number): number => Math.min(1_048_576, 64 * maxWaiting);
-
 const backendsOf = ({ models }: RoutedModels) => models.flatMap((model) => model.backends);
 
 async function closeFronts(threads: readonly SupervisedThread<FrontMethods>[]): Promise<void> {

@@ -1,6 +1,5 @@
 /**
- * What main and a front are to each other: the data a front starts with, the memory they share, and what each may
- * call on the other. Types only.
+ * What main and a front are to each other: the data a front starts with, and what each may call on the other. Types only.
  */
 import type { SessionOffer } from '../auth/sessionStatement.js';
 import type { SignedDigest } from '../auth/signerRecovery.js';
@@ -11,21 +10,7 @@ import type { MetricsSnapshot } from '../metrics/threadMetrics.js';
 import type { RoutedModels } from '../openai/routedModels.js';
 import type { StoreAccess } from '../redis/frontStore.js';
 import type { CallPort } from '../threads/threadCalls.js';
-
-/** Memory that the threads share. */
-export interface SharedMemory {
-  readonly gatewayCell: SharedArrayBuffer;
-  readonly providerCell: SharedArrayBuffer;
-  readonly replayTable: SharedArrayBuffer;
-  readonly sessions: SharedArrayBuffer;
-  readonly inFlight: SharedArrayBuffer;
-  /** `undefined` where this process has no limits to count. */
-  readonly limits: SharedArrayBuffer | undefined;
-  readonly vitals: SharedArrayBuffer;
-  readonly health: SharedArrayBuffer;
-  readonly breakers: SharedArrayBuffer;
-  readonly waitingLines: SharedArrayBuffer;
-}
+import type { SharedMemory } from './sharedMemory.js';
 
 /** `workerData` of a front. */
 export interface FrontData {

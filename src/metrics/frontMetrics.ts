@@ -4,6 +4,7 @@
  */
 import { Counter, Histogram } from 'prom-client';
 import { addEventLoopDelay, type EventLoopDelay } from './eventLoopDelay.js';
+import { remembered } from './rememberedSeries.js';
 import type { MetricsRegistry } from './threadMetrics.js';
 
 export interface FrontMetrics {
@@ -127,17 +128,5 @@ export function createFrontMetrics(registry: MetricsRegistry, delay: EventLoopDe
     countRetry: (backend) => retries.labels(backend).inc(),
     countHandlerFault: () => faults.inc(),
     countSpans: (outcome, count) => spans.inc({ outcome }, count),
-  };
-}
-
-function remembered<Series>(make: (label: string) => Series): (label: string) => Series {
-  const made = new Map<string, Series>();
-  return (label) => {
-    let series = made.get(label);
-    if (series === undefined) {
-      series = make(label);
-      made.set(label, series);
-    }
-    return series;
   };
 }

@@ -6,6 +6,7 @@
  */
 import { Counter, Histogram } from 'prom-client';
 import type { InferenceRecord } from '../lib/inferenceRecord.js';
+import { remembered } from './rememberedSeries.js';
 import type { MetricsRegistry } from './threadMetrics.js';
 
 /** How one inference ended, as the record phase sees it. */
@@ -150,18 +151,5 @@ function once<Series>(make: () => Series): () => Series {
   return () => {
     made ??= make();
     return made;
-  };
-}
-
-/** Made when it is first counted, so that no series stands at zero for what never happens. */
-function remembered<Series>(make: (label: string) => Series): (label: string) => Series {
-  const made = new Map<string, Series>();
-  return (label) => {
-    let series = made.get(label);
-    if (series === undefined) {
-      series = make(label);
-      made.set(label, series);
-    }
-    return series;
   };
 }

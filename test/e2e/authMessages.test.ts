@@ -14,7 +14,7 @@ import { eventually } from '../support/bypassNode.js';
 import { type Caller, createCaller, testChainId } from '../support/caller.js';
 import { createNodeClock } from '../support/nodeClock.js';
 import { temporaryHome } from '../support/nodeProcess.js';
-import { openRaw, requestHead } from '../support/rawConnection.js';
+import { openRaw, requestHead, sendAtOnce } from '../support/rawConnection.js';
 import { type MessageOptions, type MessageRequest, nowS } from '../support/signedMessage.js';
 import { startTestNode, type TestNode } from '../support/testNode.js';
 import {
@@ -323,10 +323,7 @@ describe('requests signed for their recipient', () => {
         'host: node',
         `host: ${authority}`,
       );
-      const connections = await Promise.all(Array.from({ length: copies }, () => openRaw(port)));
-      for (const raw of connections) raw.send(head);
-      const answers = await Promise.all(connections.map((raw) => raw.answer()));
-      for (const raw of connections) raw.destroy();
+      const answers = await sendAtOnce(port, head, copies);
       assert.equal(answers.filter(({ status }) => status === 200).length, 1);
       assert.equal(answers.filter(({ code }) => code === 'auth_replayed').length, copies - 1);
     });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { propertyRuns } from '../runs.js';
 import { eventually } from '../support/bypassNode.js';
-import { openRaw, requestHead } from '../support/rawConnection.js';
+import { requestHead, sendAtOnce } from '../support/rawConnection.js';
 import { startTestNode, type TestNode } from '../support/testNode.js';
 import {
   createScheduler,
@@ -34,10 +34,7 @@ describe('a request copied at one instant', () => {
   it(`is served once of ${copies} times over ${fronts} fronts (the Go node checked, then set)`, async () => {
     for (let round = 0; round < rounds; round++) {
       const head = requestHead('GET', modelsPath, Object.entries(await stand.gateway.sign('')));
-      const connections = await Promise.all(Array.from({ length: copies }, () => openRaw(stand.node.port)));
-      for (const raw of connections) raw.send(head);
-      const answers = await Promise.all(connections.map((raw) => raw.answer()));
-      for (const raw of connections) raw.destroy();
+      const answers = await sendAtOnce(stand.node.port, head, copies);
       assert.equal(answers.filter(({ status }) => status === 200).length, 1);
       const refused = answers.filter(({ status, code }) => status === 401 && code === 'auth_replayed');
       assert.equal(refused.length, copies - 1);

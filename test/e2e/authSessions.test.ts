@@ -8,7 +8,7 @@ import { x25519 } from '@noble/curves/ed25519.js';
 import { eventually } from '../support/bypassNode.js';
 import { type Caller, createCaller } from '../support/caller.js';
 import { createNodeClock } from '../support/nodeClock.js';
-import { openRaw, requestHead } from '../support/rawConnection.js';
+import { requestHead, sendAtOnce } from '../support/rawConnection.js';
 import {
   acceptSession,
   base64,
@@ -238,10 +238,7 @@ describe('a session', () => {
       'host: node',
       `host: ${host}`,
     );
-    const connections = await Promise.all(Array.from({ length: copies }, () => openRaw(port)));
-    for (const raw of connections) raw.send(head);
-    const answers = await Promise.all(connections.map((raw) => raw.answer()));
-    for (const raw of connections) raw.destroy();
+    const answers = await sendAtOnce(port, head, copies);
     assert.equal(answers.filter(({ status }) => status === 200).length, 1);
     assert.equal(answers.filter(({ code }) => code === 'auth_replayed').length, copies - 1);
   });

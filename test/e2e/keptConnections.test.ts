@@ -18,12 +18,11 @@ import {
 } from '../support/rawBackend.js';
 import type { TestNode } from '../support/testNode.js';
 
-const idleMs = 5_000;
 const answer = '{"object":"chat.completion"}';
-/** One connection each; more around the moment itself than at the ends of the sweep. */
-const gapsMs = [
-  ...Array.from({ length: 51 }, (_, i) => 4_500 + i * 20),
-  ...Array.from({ length: 100 }, (_, i) => 4_975 + i * 0.5),
+/** Around the moment of closing; more near the moment itself than at the ends of the sweep. */
+const offsetsMs = [
+  ...Array.from({ length: 51 }, (_, i) => i * 20 - 500),
+  ...Array.from({ length: 100 }, (_, i) => i * 0.5 - 25),
 ];
 /** How often the whole sweep is made at once. */
 const sweeps = Math.ceil(propertyRuns(20) / 5);
@@ -74,67 +73,68 @@ describe('a connection to a backend', () => {
   }
 });
 
-describe('connections that a backend closes when they were idle for a while', () => {
-  let backend: RawBackend;
-  let node: TestNode;
-  const executed: { id: string; turn: number }[] = [];
-  const idleTimers = new Map<unknown, NodeJS.Timeout>();
-  before(async () => {
-    backend = await startRawBackend(({ socket, head, turn }) => {
-      // As servers do: what arrives after they have closed is not looked at.
-      if (socket.writableEnded) return;
-      const id = /x-request-id: (\S+)/i.exec(head)?.[1];
-      if (id !== undefined) executed.push({ id, turn });
-      clearTimeout(idleTimers.get(socket));
-      socket.write(`${lengthHead(jsonType, answer.length)}${answer}`);
-      idleTimers.set(
-        socket,
-        setTimeout(() => socket.end(), idleMs),
-      );
-    });
-    const models = gapsMs.flatMap((_, gap) =>
-      Array.from({ length: sweeps }, (_, sweep) => ({
-        name: `m${gap}-${sweep}`,
-        // A path of its own gives each model a connection of its own.
-        backends: [{ url: `${backend.url}/${gap}-${sweep}` }],
-      })),
-    );
-    node = await startBypassNode({
-      modelBackends: { models },
-      config: {
-        node: { listenPort: 0, threads: 1 },
-        proxy: { idleConnTimeout: '90s', healthInterval: '1h', retryBudgetPercent: 0 },
-      },
-    });
-  });
-  after(async () => {
-    await node?.close();
-    await backend?.close();
-  });
-
-  // As uvicorn does after five seconds, behind a node that is told to keep them for longer.
-  it('carry no request into nothing, and none twice', async () => {
-    const ask = async (model: string, turn: number): Promise<void> => {
-      const { status, text } = await send(`${node.url}/v1/chat/completions`, {
-        body: { model },
-        headers: { 'x-request-id': `${model}.${turn}` },
+// Five seconds are uvicorn's.
+for (const idleMs of [1_000, 5_000])
+  describe(`connections that a backend closes after ${idleMs} ms without a request`, () => {
+    let backend: RawBackend;
+    let node: TestNode;
+    const executed: { id: string; turn: number }[] = [];
+    const idleTimers = new Map<unknown, NodeJS.Timeout>();
+    before(async () => {
+      backend = await startRawBackend(({ socket, head, turn }) => {
+        // As servers do: what arrives after they have closed is not looked at.
+        if (socket.writableEnded) return;
+        const id = /x-request-id: (\S+)/i.exec(head)?.[1];
+        if (id !== undefined) executed.push({ id, turn });
+        clearTimeout(idleTimers.get(socket));
+        socket.write(`${lengthHead(jsonType, answer.length)}${answer}`);
+        idleTimers.set(
+          socket,
+          setTimeout(() => socket.end(), idleMs),
+        );
       });
-      assert.deepEqual([status, text], [200, answer], `${model}, request ${turn}`);
-    };
-    await Promise.all(
-      gapsMs.flatMap((gapMs, gap) =>
-        Array.from({ length: sweeps }, async (_, sweep) => {
-          const model = `m${gap}-${sweep}`;
-          await ask(model, 1);
-          await sleep(gapMs);
-          await ask(model, 2);
-        }),
-      ),
-    );
-    const ids = executed.map(({ id }) => id).filter((id) => /\.[12]$/.test(id));
-    assert.equal(new Set(ids).size, gapsMs.length * sweeps * 2);
-    assert.equal(ids.length, new Set(ids).size);
-    const onKept = executed.filter(({ turn }) => turn > 1).length;
-    assert.ok(onKept > 0 && onKept < gapsMs.length * sweeps, `${onKept} went over a kept connection`);
+      const models = offsetsMs.flatMap((_, gap) =>
+        Array.from({ length: sweeps }, (_, sweep) => ({
+          name: `m${gap}-${sweep}`,
+          // A path of its own gives each model a connection of its own.
+          backends: [{ url: `${backend.url}/${gap}-${sweep}` }],
+        })),
+      );
+      node = await startBypassNode({
+        modelBackends: { models },
+        config: {
+          node: { listenPort: 0, threads: 1 },
+          proxy: { idleConnTimeout: '90s', healthInterval: '1h', retryBudgetPercent: 0 },
+        },
+      });
+    });
+    after(async () => {
+      await node?.close();
+      await backend?.close();
+    });
+
+    it('carry no request into nothing, and none twice', async () => {
+      const ask = async (model: string, turn: number): Promise<void> => {
+        const { status, text } = await send(`${node.url}/v1/chat/completions`, {
+          body: { model },
+          headers: { 'x-request-id': `${model}.${turn}` },
+        });
+        assert.deepEqual([status, text], [200, answer], `${model}, request ${turn}`);
+      };
+      await Promise.all(
+        offsetsMs.flatMap((offsetMs, gap) =>
+          Array.from({ length: sweeps }, async (_, sweep) => {
+            const model = `m${gap}-${sweep}`;
+            await ask(model, 1);
+            await sleep(idleMs + offsetMs);
+            await ask(model, 2);
+          }),
+        ),
+      );
+      const ids = executed.map(({ id }) => id).filter((id) => /\.[12]$/.test(id));
+      assert.equal(new Set(ids).size, offsetsMs.length * sweeps * 2);
+      assert.equal(ids.length, new Set(ids).size);
+      const onKept = executed.filter(({ turn }) => turn > 1).length;
+      assert.ok(onKept > 0 && onKept < offsetsMs.length * sweeps, `${onKept} went over a kept connection`);
+    });
   });
-});

@@ -117,3 +117,12 @@ function errorCode(body: string): string | undefined {
     return undefined;
   }
 }
+
+/** The answers to copies of one request that are all under way at once, each over a connection that was open before. */
+export async function sendAtOnce(port: number, request: string, copies: number): Promise<RawResponse[]> {
+  const connections = await Promise.all(Array.from({ length: copies }, () => openRaw(port)));
+  for (const raw of connections) raw.send(request);
+  const answers = await Promise.all(connections.map((raw) => raw.answer()));
+  for (const raw of connections) raw.destroy();
+  return answers;
+}
