@@ -100,17 +100,16 @@ export function authenticate(options: AuthenticationOptions, authority: CallerAu
     );
 
   /** Once the signature has expired the rest of a body is of no use to anybody. */
-  const inTime = ({ endsAtS }: SignedClaim): { afterMs: number; error: () => NodeError } => ({
-    afterMs: Math.max(0, endsAtS * 1_000 - clock.nowMs()),
-    error() {
-      count('auth_expired');
-      return new NodeError('auth_expired', { message: 'The signature expired before the body was there.' });
-    },
-  });
+  const timeLeftMs = ({ endsAtS }: SignedClaim): number => Math.max(0, endsAtS * 1_000 - clock.nowMs());
+  const bodyTooLate = (): NodeError => {
+    count('auth_expired');
+    return new NodeError('auth_expired', { message: 'The signature expired before the body was there.' });
+  };
 
   const receive = (x: Exchange, claim: SignedClaim, caller: ClaimedCaller, next: Handler): void => {
     const refusal = standingRefusal(authority, caller);
-    if (refusal === undefined) x.receiveBody(() => verify(x, claim, caller, next), inTime(claim));
+    if (refusal === undefined)
+      x.receiveBody(() => verify(x, claim, caller, next), timeLeftMs(claim), bodyTooLate);
     else refuse(x, refusal);
   };
 
@@ -142,10 +141,14 @@ export function authenticate(options: AuthenticationOptions, authority: CallerAu
     if (isIdentified) return;
     // uWS drops a body that nobody asks for in the request's own tick, so it is received while the store answers.
     isSameTick = false;
-    x.receiveBody(() => {
-      isReceived = true;
-      if (isIdentified) goOn();
-    }, inTime(claim));
+    x.receiveBody(
+      () => {
+        isReceived = true;
+        if (isIdentified) goOn();
+      },
+      timeLeftMs(claim),
+      bodyTooLate,
+    );
   };
 
   return (next) => (x) => {

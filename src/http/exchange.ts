@@ -143,9 +143,10 @@ export class Exchange {
 
   /**
    * Receives the body, then calls `next`. Must be called in the tick of the request. A body over the limit is
-   * refused here and `next` is not called; so is one that `late` gives so many milliseconds, with that error.
+   * refused here and `next` is not called; so is one that is
+   * not there `withinMs`, with the error that `late` makes.
    */
-  receiveBody(next: () => void, late?: { readonly afterMs: number; readonly error: () => NodeError }): void {
+  receiveBody(next: () => void, withinMs?: number, late?: () => NodeError): void {
     if (!this.head.hasBody) {
       next();
       return;
@@ -158,9 +159,9 @@ export class Exchange {
         this.receivedBytes = body.bytes.length;
         this.attempt(next);
       },
-      withinMs: late?.afterMs,
+      withinMs,
       // What is still to come would be taken for the next request.
-      onLate: () => late && this.#fail(late.error(), true),
+      onLate: () => this.#fail(late?.() ?? new NodeError('invalid_request'), true),
       reserve: (bytes) => {
         if (!this.#bodyBudget.reserve(bytes)) return false;
         this.#reservedBytes += bytes;
