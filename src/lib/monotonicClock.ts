@@ -1,5 +1,5 @@
 /**
- * A clock that all threads of the process read alike and that nobody can set: what limits are counted by. Unlike
+ * A clock that all threads of the process read alike and that nobody can set: what limits and breakers go by. Unlike
  * `performance.now()` it has no origin of its own in each thread. Runs everywhere.
  */
 

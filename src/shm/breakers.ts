@@ -6,6 +6,7 @@
  *   closed ──failures in a row──▶ open ──openFor──▶ half-open ──probe succeeds──▶ closed
  *                                   ▲                    └──────probe fails──────▶ open
  */
+import { monotonicNs } from '../lib/monotonicClock.js';
 import { maxBackendSlots } from './inFlightTable.js';
 
 export type BreakerState = 'closed' | 'open' | 'half_open';
@@ -30,11 +31,7 @@ export function createBreakers(): SharedArrayBuffer {
   return new SharedArrayBuffer(maxBackendSlots * slotWords * 4);
 }
 
-/** `performance.now()` begins anew in every thread. */
-function processClockMs(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1_000 + Math.floor(nanoseconds / 1_000_000);
-}
+const processClockMs = (): number => monotonicNs() / 1_000_000;
 
 export class Breakers {
   readonly #words: Int32Array;

@@ -13,6 +13,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { type BucketLevels, type CallerLimits, type LimitRefusal, refusalOf } from '../lib/callerLimits.js';
+import { lock, unlock } from './spinLock.js';
 
 export interface LimitTableOptions {
   readonly fronts: number;
@@ -35,8 +36,6 @@ const defaultRowsPerBucket = 64;
 const addressLength = 5;
 /** Whether the row is taken, and the address. */
 const callerWords = 1 + addressLength;
-const spinsBeforeWait = 1_000;
-const lockWaitMs = 1;
 
 /** Words of the header. */
 const header = { fronts: 0, buckets: 1, rowsPerBucket: 2, salt: 3, length: 3 + addressLength };
@@ -89,7 +88,7 @@ export class LimitTable {
   enter(caller: Int32Array, front: number, nowNs: number): TableVerdict {
     const { requests } = this.#limits;
     const bucket = this.#bucketOf(caller);
-    const unlock = this.#lock(bucket);
+    const held = this.#lock(bucket);
     try {
       const row = this.#rowOf(caller, bucket, nowNs);
       if (row === -1) return 'full';
@@ -105,19 +104,19 @@ export class LimitTable {
       Atomics.add(this.#words, this.#streamWord(row, front), 1);
       return { isAdmitted: true, levels, row };
     } finally {
-      Atomics.store(this.#words, unlock, 0);
+      unlock(this.#words, held);
     }
   }
 
   /** A request that was let in has ended, and these tokens were used for it. */
   leave(row: number, front: number, tokens: number, nowNs: number): void {
-    const unlock = this.#lock(Math.floor(row / this.#rowsPerBucket));
+    const held = this.#lock(Math.floor(row / this.#rowsPerBucket));
     try {
       // Last of the two, because a row without streams may be given away; the lock keeps it until both are done.
       this.#charge(row, tokens, nowNs);
       Atomics.sub(this.#words, this.#streamWord(row, front), 1);
     } finally {
-      Atomics.store(this.#words, unlock, 0);
+      unlock(this.#words, held);
     }
   }
 
@@ -197,10 +196,7 @@ export class LimitTable {
   /** Takes the bucket's lock and returns its word; it is held for one pass over the bucket's rows. */
   #lock(bucket: number): number {
     const at = this.#offsets.locks + bucket;
-    for (let spin = 0; Atomics.compareExchange(this.#words, at, 0, 1) !== 0; spin++) {
-      // The holder was descheduled; give it the core.
-      if (spin >= spinsBeforeWait) Atomics.wait(this.#words, at, 1, lockWaitMs);
-    }
+    lock(this.#words, at);
     return at;
   }
 }

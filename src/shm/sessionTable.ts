@@ -14,6 +14,7 @@
 import { type AddressText, addressBytes, addressText } from '../lib/address.js';
 import { addressWords } from '../lib/addressWords.js';
 import type { Session } from '../lib/session.js';
+import { lock, unlock } from './spinLock.js';
 
 export interface SessionTableOptions {
   /** Live sessions at most, over all callers. */
@@ -31,8 +32,6 @@ const keyWords = 8;
 const recordWords = idWords + callerWords + keyWords;
 const callerAt = idWords;
 const keyAt = idWords + callerWords;
-const spinsBeforeWait = 1_000;
-const lockWaitMs = 1;
 /** A writer holds a slot for less than a microsecond; a reader that meets one for longer calls it free. */
 const readAttempts = 10_000;
 
@@ -86,7 +85,7 @@ export class SessionTable {
       for (const slot of own.slice(0, Math.max(0, surplus))) this.#clear(slot);
       return this.#insert(record, session.expiresAtS, nowS) ? 'stored' : 'full';
     } finally {
-      Atomics.store(words, header.lock, 0);
+      unlock(words, header.lock);
       Atomics.notify(words, header.lock);
     }
   }
@@ -208,11 +207,4 @@ function callerOf(record: Int32Array): AddressText {
 
 function keyOf(record: Int32Array): Uint8Array {
   return Uint8Array.from(Buffer.from(record.buffer, keyAt * 4, keyWords * 4));
-}
-
-function lock(words: Int32Array, at: number): void {
-  for (let spin = 0; Atomics.compareExchange(words, at, 0, 1) !== 0; spin++) {
-    // The holder was descheduled while it looked at the slots; give it the core.
-    if (spin >= spinsBeforeWait) Atomics.wait(words, at, 1, lockWaitMs);
-  }
 }
