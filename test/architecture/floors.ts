@@ -15,6 +15,8 @@ export const areas: Readonly<Record<string, Area>> = {
   'front thread': { floor: 6, paths: ['workers/front.ts'] },
   'registry thread': { floor: 6, paths: ['workers/registry.ts'] },
   'compute thread': { floor: 6, paths: ['workers/compute.ts'] },
+  // A process, not a thread: native GPU libraries live and die in it.
+  'GPU host': { floor: 6, paths: ['workers/gpuHost.ts'] },
 
   // What the node is made of: it starts the admin listener and knows the fronts by their types.
   'composition roots': { floor: 5, paths: ['src/node.ts', 'src/front.ts', 'src/front/', 'src/admin.ts'] },
@@ -22,10 +24,13 @@ export const areas: Readonly<Record<string, Area>> = {
   openai: { floor: 4, paths: ['src/openai/'] },
   challenge: { floor: 4, paths: ['src/challenge/'] },
   offers: { floor: 4, paths: ['src/offers/'] },
+  // The other side of a challenge: what a scheduler runs.
+  verifier: { floor: 4, paths: ['src/verifier/'] },
 
   auth: { floor: 3, paths: ['src/auth/'] },
   registry: { floor: 3, paths: ['src/registry/'] },
   compute: { floor: 3, paths: ['src/compute/'] },
+  gpu: { floor: 3, paths: ['src/gpu/'] },
   keys: { floor: 3, paths: ['src/keys/'] },
   limits: { floor: 3, paths: ['src/limits/'] },
 
@@ -35,6 +40,8 @@ export const areas: Readonly<Record<string, Area>> = {
   shm: { floor: 2, paths: ['src/shm/'] },
   storage: { floor: 2, paths: ['src/storage/'] },
   redis: { floor: 2, paths: ['src/redis/'] },
+  // The protocol of the verifiable matrix multiplication, spoken by the node and by its verifier.
+  proof: { floor: 2, paths: ['src/proof/'] },
 
   config: { floor: 1, paths: ['src/config/'] },
   logger: { floor: 1, paths: ['src/logger/'] },
@@ -56,6 +63,10 @@ export const owners: Readonly<Record<string, readonly string[] | 'everywhere'>> 
   '@noble/curves': ['src/auth/', 'src/keys/'],
   'structured-headers': ['src/auth/'],
   piscina: ['src/compute/'],
+  webgpu: ['src/compute/'],
+  'gpu.js': ['src/compute/'],
+  koffi: ['src/compute/', 'src/gpu/'],
+  systeminformation: ['src/gpu/'],
   '@redis/client': ['src/redis/'],
   pino: ['src/logger/'],
   'prom-client': ['src/metrics/'],

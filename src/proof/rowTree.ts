@@ -1,0 +1,72 @@
+/**
+ * The Merkle tree over the rows of a product. Leaves and inner nodes are hashed under different first bytes, and
+ * an odd last node of a level moves up unchanged.
+ */
+import { createHash } from 'node:crypto';
+import { leafBytes } from './protocol.js';
+
+const leafTag = Buffer.from([0]);
+const nodeTag = Buffer.from([1]);
+
+/** @param row int32 little-endian values */
+export function rowLeaf(index: number, row: Uint8Array): Buffer {
+  const position = Buffer.alloc(4);
+  position.writeUInt32LE(index, 0);
+  return createHash('sha256').update(leafTag).update(position).update(row).digest();
+}
+
+const parent = (left: Uint8Array, right: Uint8Array): Buffer =>
+  createHash('sha256').update(nodeTag).update(left).update(right).digest();
+
+/** @param leaves at least one, 32 bytes each, one behind the other */
+export function treeRoot(leaves: Uint8Array): Uint8Array {
+  let level = nodesOf(leaves);
+  while (level.length > 1) level = parentsOf(level);
+  return level[0]!;
+}
+
+/** The siblings from the leaf to the top; a level where the node moves up unchanged has none. */
+export function treePath(leaves: Uint8Array, index: number): Uint8Array[] {
+  const path: Uint8Array[] = [];
+  let level = nodesOf(leaves);
+  for (let at = index; level.length > 1; at >>>= 1) {
+    const sibling = level[at ^ 1];
+    if (sibling !== undefined) path.push(sibling);
+    level = parentsOf(level);
+  }
+  return path;
+}
+
+/** The root that a leaf and its path lead to; `undefined` when the path is not as long as the tree is high. */
+export function rootOfPath(
+  leaf: Uint8Array,
+  index: number,
+  size: number,
+  path: readonly Uint8Array[],
+): Uint8Array | undefined {
+  let node = leaf;
+  let used = 0;
+  for (let at = index, width = size; width > 1; at >>>= 1, width = (width + 1) >>> 1) {
+    const isAlone = (at ^ 1) >= width;
+    if (isAlone) continue;
+    const sibling = path[used++];
+    if (sibling === undefined) return undefined;
+    node = (at & 1) === 0 ? parent(node, sibling) : parent(sibling, node);
+  }
+  return used === path.length ? node : undefined;
+}
+
+function nodesOf(leaves: Uint8Array): Uint8Array[] {
+  return Array.from({ length: leaves.length / leafBytes }, (_, index) =>
+    leaves.subarray(index * leafBytes, (index + 1) * leafBytes),
+  );
+}
+
+function parentsOf(level: readonly Uint8Array[]): Uint8Array[] {
+  const parents: Uint8Array[] = [];
+  for (let i = 0; i < level.length; i += 2) {
+    const right = level[i + 1];
+    parents.push(right === undefined ? level[i]! : parent(level[i]!, right));
+  }
+  return parents;
+}
