@@ -8,7 +8,7 @@ import { authenticate, bypassAuthentication } from './auth/authenticate.js';
 import { anyAuthority, type CallerAuthority } from './auth/authority.js';
 import { openSession } from './auth/openSession.js';
 import { inMemorySessions } from './auth/sessionStore.js';
-import { answerChallenge } from './challenge/challenge.js';
+import { forwardChallenge } from './challenge/forwardChallenge.js';
 import { NodeError, toNodeError } from './errors/nodeError.js';
 import { frontAuthentication } from './front/frontAuthentication.js';
 import { frontInference } from './front/frontInference.js';
@@ -52,6 +52,8 @@ const flushMs = 1_500;
 const lingerMs = 100;
 /** Main answers in milliseconds unless something holds it up. */
 const sessionSignatureTimeoutMs = 2_000;
+/** Main's own deadlines pass first, with an answer that says more. */
+const challengeGraceMs = 10_000;
 
 export async function startFront(data: FrontData, port: FrontPort): Promise<void> {
   const { index, config, memory } = data;
@@ -201,6 +203,14 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
     sign: (offer) => main.call('signSession', offer, sessionSignatureTimeoutMs),
   });
 
+  const challenge = forwardChallenge({
+    front: index,
+    answer: (forwarded) =>
+      main.call('answerChallenge', forwarded, config.compute.deadline + challengeGraceMs),
+    // Main not answering is noticed where it is asked for something.
+    leave: (ticket) => void main.call('leaveChallenge', ticket).catch(() => undefined),
+  });
+
   const routes: readonly Route[] = [
     route('openai', ['POST'], '/v1/chat/completions', gateway, inference.json),
     route('openai', ['POST'], '/v1/completions', gateway, inference.json),
@@ -223,7 +233,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
       ? [route('openai', ['POST'], '/v1/fxn/session', gateway, makeSession)]
       : []),
     route('openai', [], '/v1/*', gateway, config.proxy.passThrough ? inference.passThrough : unknownRoute),
-    route('plain', ['POST'], '/challenge', scheduler, answerChallenge([])),
+    route('plain', ['POST'], '/challenge', scheduler, challenge),
     route('plain', ['GET', 'HEAD'], '/health', [], health),
     route('plain', [], '/*', [], unknownRoute),
   ];

@@ -3,7 +3,7 @@
  * caller that checks it knows that nobody stands between it and the node. Runs in main, which holds the node's
  * key.
  */
-import { personalDigest } from './digest.js';
+import { personalSignature } from './personalSignature.js';
 import { sessionProtocol } from './sessionKey.js';
 
 /** What a front knows of a new session. */
@@ -32,9 +32,6 @@ export function sessionStatement(statement: SessionStatement): string {
   );
 }
 
-/** What Ethereum adds to the recovery bit. */
-const recoveryOffset = 27;
-
 /**
  * @param sign a 32-byte digest to r ‖ s ‖ v, v 0 or 1
  * @returns 65 bytes in hex with `0x`, v 27 or 28
@@ -43,7 +40,5 @@ export function signSessionStatement(
   statement: SessionStatement,
   sign: (digest: Uint8Array) => Uint8Array,
 ): string {
-  const signature = Buffer.from(sign(personalDigest(sessionStatement(statement))));
-  signature[64] = signature[64]! + recoveryOffset;
-  return `0x${signature.toString('hex')}`;
+  return personalSignature(sessionStatement(statement), sign);
 }

@@ -26,8 +26,10 @@ export interface EngineInfo {
   readonly deviceInfo: DeviceInfo;
   /** A software adapter: it runs, but is no GPU. */
   readonly isSoftware: boolean;
-  /** Largest size of a proof round that it can hold. */
+  /** Most rows or columns that it can hold. */
   readonly maxSize: number;
+  /** False where products of given matrices are left to others, since their sums would be rounded in another order. */
+  readonly takesGivenMatrices: boolean;
 }
 
 /** Where the time went; `null` where the engine does not tell the parts apart. */

@@ -57,10 +57,10 @@ node:
   maxBodyBytes: "10mb"
   # How long running answers may take to end after SIGTERM.
   drainTimeout: "30s"
-  # Address that the IDENTITY challenge reports; "" = ask publicIpService (no effect in this version).
-  # publicIp: ""
-  # Answers with the caller's address as plain text (no effect in this version).
-  # publicIpService: "https://api.ipify.org"
+  # Address that the IDENTITY challenge reports; "" = ask publicIpService.
+  publicIp: ""
+  # Answers with the caller's address as plain text; "" = do not ask.
+  publicIpService: "https://api.ipify.org"
   # PEM files, both or none; paths are relative to the home folder.
   tls:
     certFile: ""
@@ -162,22 +162,24 @@ proxy:
 compute:
   # Threads for matrix multiplication: a number, or "auto" = cores - 1.
   threads: "auto"
-  # "auto", "off", "webgpu" or "cuda" (no effect in this version).
-  # gpu: "auto"
-  # Rows or columns of the largest matrix (no effect in this version).
-  # maxMatrixSize: 8192
-  # Multiplications that may wait for their turn.
+  # Native engines, in a process of their own: "auto" = the GPU and OpenBLAS where they are found, "webgpu" = also an
+  # adapter that is only software, "off" = none. "cuda" is not built yet and means "auto".
+  gpu: "auto"
+  # Rows or columns of the largest matrix.
+  maxMatrixSize: 8192
+  # Multiplications that may wait for their turn; more are refused with 429.
   maxQueued: 4
+  # From the arrival of a challenge to its answer.
   deadline: "60s"
-  # How long, and in how much memory, results are kept for the second round of a proof (no effect in this version).
-  # commitmentTtl: "60s"
-  # commitmentBytes: "1gb"
+  # How long a proof's second half may be asked for, and how large the products (rounds x size x size x 4 bytes) may be
+  # that can be opened at once; the oldest gives way.
+  commitmentTtl: "60s"
+  commitmentBytes: "1gb"
 
-# (no effect in this version)
-# challenge:
-#   reachable:
-#     # Private hosts, addresses or ranges ("10.0.0.0/8") that ENDPOINT_REACHABLE may touch.
-#     allowHosts: []
+challenge:
+  reachable:
+    # Private hosts, addresses or ranges ("10.0.0.0/8") that ENDPOINT_REACHABLE may touch.
+    allowHosts: []
 
 # ---- Watching -------------------------------------------------------------------------------------------
 

@@ -5,16 +5,7 @@
 import type { TreeReader } from './treeReader.js';
 
 /** Keys of `config.yaml` without effect; a group stands for everything in it. */
-export const keysWithoutEffect = [
-  'node.publicIp',
-  'node.publicIpService',
-  'compute.gpu',
-  'compute.maxMatrixSize',
-  'compute.commitmentTtl',
-  'compute.commitmentBytes',
-  'challenge',
-  'alerts.webhookUrl',
-] as const;
+export const keysWithoutEffect = ['alerts.webhookUrl'] as const;
 
 const noEffect = 'has no effect in this version';
 
@@ -22,6 +13,9 @@ const noEffect = 'has no effect in this version';
 export function checkUnbuiltFeatures(tree: TreeReader): void {
   for (const path of keysWithoutEffect) {
     if (tree.isGiven(path)) tree.warn(path, noEffect);
+  }
+  if (tree.at('compute.gpu') === 'cuda') {
+    tree.warn('compute.gpu', '"cuda" is not built yet; engines are chosen as with "auto"');
   }
   if (tree.at('offers.enabled') === true) {
     tree.report('offers.enabled', 'expected false, since this version has no offers, found true');

@@ -42,6 +42,9 @@ export const errorCodes = {
   invalid_request: code(400, 'client', false, 'The request is not valid.'),
   unknown_type: code(400, 'client', false, 'This challenge type is not known.'),
   invalid_payload: code(400, 'client', false, 'The challenge payload is not valid.'),
+  commitment_not_found: code(404, 'client', false, 'This commitment is not held here.'),
+  commitment_opened: code(409, 'client', false, 'This round of the commitment was opened before.'),
+  commitment_expired: code(410, 'client', false, 'This commitment has expired.'),
   model_not_found: code(404, 'client', false, 'This model is not served here.'),
   route_not_found: code(404, 'client', false, 'There is no such route.'),
   method_not_allowed: code(405, 'client', false, 'This method is not allowed here.'),
@@ -68,6 +71,8 @@ export const errorCodes = {
   upstream_timeout: code(504, 'upstream', true, 'The model backend did not answer in time.'),
   upstream_error: code(502, 'upstream', true, 'The model backend failed.'),
 
+  compute_failed: code(500, 'internal', true, 'The computation failed.'),
+  compute_timeout: code(504, 'internal', true, 'The computation did not end within its deadline.'),
   internal_error: code(500, 'internal', true, 'The node failed to handle the request.'),
 
   // Never sent to an HTTP caller
@@ -78,7 +83,6 @@ export const errorCodes = {
   snapshot_overflow: code(0, 'internal', false, 'A snapshot is larger than its shared-memory cell.'),
   snapshot_corrupt: code(0, 'internal', true, 'A snapshot could not be read back.'),
   rpc_failed: code(0, 'chain', true, 'No RPC endpoint gave a usable answer.'),
-  compute_failed: code(0, 'internal', true, 'A compute task failed.'),
 } as const satisfies Record<string, ErrorCode>;
 
 export type ErrorCodeName = keyof typeof errorCodes;

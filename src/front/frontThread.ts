@@ -3,6 +3,7 @@
  */
 import type { SessionOffer } from '../auth/sessionStatement.js';
 import type { SignedDigest } from '../auth/signerRecovery.js';
+import type { ChallengeTicket, ForwardedChallenge } from '../challenge/answerChallenges.js';
 import type { Config } from '../config/config.js';
 import type { AddressText } from '../lib/address.js';
 import type { LogLevel } from '../logger/logger.js';
@@ -52,6 +53,10 @@ export type MainMethods = {
   recoverSigner(signed: SignedDigest): Promise<Uint8Array | undefined>;
   /** The node's signature over a new session, 65 bytes in hex with `0x`. */
   signSession(offer: SessionOffer): string;
+  /** The answer to a challenge, as JSON. */
+  answerChallenge(challenge: ForwardedChallenge): Promise<string>;
+  /** Nobody waits for that answer any more. */
+  leaveChallenge(ticket: ChallengeTicket): void;
 };
 
 export type FrontPort = CallPort & { close(): void };

@@ -18,24 +18,33 @@ export function rowLeaf(index: number, row: Uint8Array): Buffer {
 const parent = (left: Uint8Array, right: Uint8Array): Buffer =>
   createHash('sha256').update(nodeTag).update(left).update(right).digest();
 
-/** @param leaves at least one, 32 bytes each, one behind the other */
-export function treeRoot(leaves: Uint8Array): Uint8Array {
-  let level = nodesOf(leaves);
-  while (level.length > 1) level = parentsOf(level);
-  return level[0]!;
+export interface RowTree {
+  readonly root: Uint8Array;
+  /** The siblings from a leaf to the top; a level where the node moves up unchanged has none. */
+  path(index: number): Uint8Array[];
 }
 
-/** The siblings from the leaf to the top; a level where the node moves up unchanged has none. */
-export function treePath(leaves: Uint8Array, index: number): Uint8Array[] {
-  const path: Uint8Array[] = [];
-  let level = nodesOf(leaves);
-  for (let at = index; level.length > 1; at >>>= 1) {
-    const sibling = level[at ^ 1];
-    if (sibling !== undefined) path.push(sibling);
-    level = parentsOf(level);
-  }
-  return path;
+/**
+ * Costs a hash a row, so it is built once for all the paths that are wanted of it.
+ *
+ * @param leaves at least one, 32 bytes each, one behind the other
+ */
+export function buildRowTree(leaves: Uint8Array): RowTree {
+  const levels = [nodesOf(leaves)];
+  for (let level = levels[0]!; level.length > 1; levels.push(level)) level = parentsOf(level);
+  return {
+    root: levels[levels.length - 1]![0]!,
+    path: (index) =>
+      levels.slice(0, -1).flatMap((level, height) => {
+        const sibling = level[(index >>> height) ^ 1];
+        return sibling === undefined ? [] : [sibling];
+      }),
+  };
 }
+
+export const treeRoot = (leaves: Uint8Array): Uint8Array => buildRowTree(leaves).root;
+
+export const treePath = (leaves: Uint8Array, index: number): Uint8Array[] => buildRowTree(leaves).path(index);
 
 /** The root that a leaf and its path lead to; `undefined` when the path is not as long as the tree is high. */
 export function rootOfPath(

@@ -23,7 +23,7 @@ offers: { enabled: false }
 test('a given key without effect is a warning with its place, whatever its value', (t) => {
   const warned: Record<string, RegExp> = {
     'alerts: { webhookUrl: "" }': /:5:23: alerts\.webhookUrl: has no effect in this version$/,
-    'challenge: { reachable: { allowHosts: [] } }': /:5:1: challenge: has no effect/,
+    'compute: { gpu: cuda }': /:5:17: compute\.gpu: "cuda" is not built yet/,
   };
   for (const [line, expected] of Object.entries(warned)) {
     const { warnings } = load(t, { config: required + line });

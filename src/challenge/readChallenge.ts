@@ -1,0 +1,51 @@
+/**
+ * The body of a challenge: its type and payload. Small bodies are read in main; large ones, which only matrices can
+ * be, in a compute thread, where parsing them holds nothing up.
+ */
+import { packMatrix } from '../compute/packedMatrix.js';
+import type { ChallengeBody } from '../lib/challengeBody.js';
+import { NodeError } from '../errors/nodeError.js';
+import { matrixMultiplicationType } from './challengeTypes.js';
+
+/** From here on a body is read in a compute thread. */
+export const largeBodyBytes = 64 * 1_024;
+
+/** The members of a payload that hold matrices. */
+export const matrixMembers = ['A', 'B', 'matrixA', 'matrixB'] as const;
+
+/** @throws NodeError `invalid_json`, `invalid_request` */
+export function readChallenge(bytes: Uint8Array): ChallengeBody {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+  } catch (cause) {
+    throw new NodeError('invalid_json', { cause });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new NodeError('invalid_json');
+  const { type, payload } = value as { type?: unknown; payload?: unknown };
+  if (typeof type !== 'string') {
+    throw new NodeError('invalid_request', { message: 'The body needs a "type" that is a string.' });
+  }
+  return { type, payload };
+}
+
+/**
+ * The same of a large body, with its matrices packed, so that what crosses back to main is small or shared.
+ *
+ * @throws NodeError also `invalid_payload`, for matrices that are none and for other types that are large
+ */
+export function readLargeChallenge(bytes: Uint8Array, maxMatrixSize: number): ChallengeBody {
+  const { type, payload } = readChallenge(bytes);
+  // Whether there is such a type is said elsewhere.
+  if (type !== matrixMultiplicationType || typeof payload !== 'object' || payload === null) {
+    return { type: type.slice(0, 128), payload: undefined, isOversized: true };
+  }
+  const packed: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(payload)) {
+    const isMatrix = (matrixMembers as readonly string[]).includes(name) && value != null;
+    if (isMatrix) packed[name] = packMatrix(value, name, maxMatrixSize);
+    else if (typeof value !== 'object') packed[name] = value;
+  }
+  return { type, payload: packed };
+}
