@@ -36,6 +36,8 @@ export const areas: Readonly<Record<string, Area>> = {
 
   http: { floor: 2, paths: ['src/http/'] },
   upstream: { floor: 2, paths: ['src/upstream/'] },
+  // Guarded requests to addresses that strangers name.
+  egress: { floor: 2, paths: ['src/egress/'] },
   contracts: { floor: 2, paths: ['src/contracts/'] },
   shm: { floor: 2, paths: ['src/shm/'] },
   storage: { floor: 2, paths: ['src/storage/'] },
