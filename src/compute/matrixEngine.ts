@@ -28,6 +28,8 @@ export interface EngineInfo {
   readonly isSoftware: boolean;
   /** Largest size of a proof round that it can hold. */
   readonly maxSize: number;
+  /** False where `product` takes drawn matrices only: sums of given ones are promised in an order it does not keep. */
+  readonly takesGivenMatrices: boolean;
 }
 
 /** Where the time went; `null` where the engine does not tell the parts apart. */
