@@ -15,7 +15,13 @@ import { NodeError } from '../errors/nodeError.js';
 import type { Logger } from '../logger/logger.js';
 import { failureReason } from './engineFailure.js';
 import type { FromHost, Hashing, HostTask, HostTaskResult, ToHost } from './hostProtocol.js';
-import type { EngineInfo, EngineName, MatrixEngine, ProductResult, ProofRoundResult } from './matrixEngine.js';
+import type {
+  EngineInfo,
+  EngineName,
+  MatrixEngine,
+  ProductResult,
+  ProofRoundResult,
+} from './matrixEngine.js';
 
 export interface GpuHostLimits {
   readonly startDeadlineMs: number;
@@ -130,7 +136,8 @@ class SupervisedHost implements GpuHost {
   constructor(options: GpuHostOptions) {
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
-    const names: EngineName[] = options.gpu === 'auto' ? ['webgpu', 'gpujs', 'openblas'] : ['webgpu', 'openblas'];
+    const names: EngineName[] =
+      options.gpu === 'auto' ? ['webgpu', 'gpujs', 'openblas'] : ['webgpu', 'openblas'];
     for (const name of names) this.#engines.set(name, { name, state: 'starting' });
     this.#start();
   }
@@ -179,7 +186,9 @@ class SupervisedHost implements GpuHost {
         resolve();
         this.#onEnd(this.#killedBecause ?? how);
       };
-      child.on('exit', (code, signal) => onEnd(signal === null ? `ended with code ${code}` : `ended by ${signal}`));
+      child.on('exit', (code, signal) =>
+        onEnd(signal === null ? `ended with code ${code}` : `ended by ${signal}`),
+      );
       // Either it could not be started, or something could not be sent to it; then its end is on its way.
       child.on('error', (error) => {
         if (child.pid === undefined) onEnd(`could not be started: ${error.message}`);

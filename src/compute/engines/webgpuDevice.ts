@@ -18,11 +18,11 @@ export async function openDawn(): Promise<GPU> {
 }
 
 /** What an adapter tells about itself, for `EngineInfo`. */
-export function adapterInfo(
-  adapter: GPUAdapter,
-): Pick<EngineInfo, 'device' | 'deviceInfo' | 'isSoftware'> {
+export function adapterInfo(adapter: GPUAdapter): Pick<EngineInfo, 'device' | 'deviceInfo' | 'isSoftware'> {
   const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
-  const name = [description, device, [vendor, architecture].join(' ').trim(), 'unknown GPU'].find((text) => text !== '')!;
+  const name = [description, device, [vendor, architecture].join(' ').trim(), 'unknown GPU'].find(
+    (text) => text !== '',
+  )!;
   return {
     device: name,
     deviceInfo: {

@@ -11,12 +11,14 @@ import type { EngineInfo, MatrixEngine, ProofRoundRequest, ProofRoundResult } fr
 import { type DeviceJob, runOnDevice } from './deviceJob.js';
 import { Stopwatch } from './stopwatch.js';
 import { adapterInfo, DeviceWatch, openDawn, refuseSoftware } from './webgpuDevice.js';
-import { packedPlaces, roundUp, tileFor, WebgpuKernels } from './webgpuKernels.js';
+import { packedPlaces, roundUp, WebgpuKernels } from './webgpuKernels.js';
 import type { CellType } from './wgsl/multiply.js';
 
 export interface WebgpuEngineOptions extends EngineSettings {
   /** Uses the arithmetic for devices without a packed dot product. */
   readonly isUnpacked?: boolean;
+  /** Treats a software adapter like a GPU where shaders are chosen. */
+  readonly isHardwareShaped?: boolean;
   /** Bytes of C on the device at once. */
   readonly maxBandBytes?: number;
 }
@@ -44,7 +46,8 @@ export async function startWebgpuEngine(options: WebgpuEngineOptions): Promise<M
   const watch = new DeviceWatch(device, options.onLost);
   const hasPackedDot = gpu.wgslLanguageFeatures.has('packed_4x8_integer_dot_product');
   const int8: CellType = hasPackedDot && options.isUnpacked !== true ? 'packedInt8' : 'unpackedInt8';
-  const kernels = await WebgpuKernels.compile(device, [int8, 'float32']);
+  const hasSmallTiles = described.isSoftware && options.isHardwareShaped !== true;
+  const kernels = new WebgpuKernels(device, hasSmallTiles);
   const maxBytes = Math.min(maxStorageBufferBindingSize, maxBufferSize);
   const info: EngineInfo = {
     name: 'webgpu',
@@ -93,8 +96,8 @@ async function proofRound(
   { kernels, int8, bandBytes, operationsAtOnce, isHashing }: OnDevice,
   { size, keyA, keyB }: ProofRoundRequest,
 ): Promise<ProofRoundResult> {
-  const watch = new Stopwatch();
-  const tile = tileFor(size);
+  const shape = kernels.shapeFor(size);
+  const { tile } = shape;
   const places = packedPlaces(size);
   const columnPitch = roundUp(size, tile);
   const bandRows = bandRowsFor(size, size, tile, bandBytes);
@@ -106,12 +109,26 @@ async function proofRound(
   const leaves = new Uint8Array(size * leafBytes);
   const middle = Math.floor(size / 2);
   const samples: [number, number] = [0, 0];
+  await kernels.prepareGrowing();
+  await kernels.prepareMultiplying(int8, shape);
+  if (isHashing) await kernels.prepareHashing();
 
+  const watch = new Stopwatch();
   await watch.time('generate', () => {
     kernels.growColumns(job, { size, key: keyB, stream, target: b, pitch: columnPitch });
     return job.finish();
   });
-  const product = { tile, cells: int8, a, b, c, pitchA: bandRows, pitchB: columnPitch, places, columns: size };
+  const product = {
+    shape,
+    cells: int8,
+    a,
+    b,
+    c,
+    pitchA: bandRows,
+    pitchB: columnPitch,
+    places,
+    columns: size,
+  };
   const sliceRows = Math.max(tile, Math.floor(operationsAtOnce / (2 * size * size) / tile) * tile);
   for (let first = 0; first < size; first += bandRows) {
     const rows = Math.min(bandRows, size - first);
@@ -133,7 +150,9 @@ async function proofRound(
       });
       await watch.time('transfer', () => readInto(job, leafBuffer, bandLeaves));
     } else {
-      const hashMs = await watch.time('transfer', () => hashHere(job, c, { columns: size, first }, bandLeaves));
+      const hashMs = await watch.time('transfer', () =>
+        hashHere(job, c, { columns: size, first }, bandLeaves),
+      );
       watch.move('transfer', 'hash', hashMs);
     }
     if (first === 0) samples[0] = await readCell(job, c, 0);
@@ -189,6 +208,7 @@ async function hashHere(
  * so where it wins at this size it wins at every larger one.
  */
 async function isDeviceFasterAtHashing(job: DeviceJob, kernels: WebgpuKernels): Promise<boolean> {
+  await kernels.prepareHashing();
   const size = 1_024;
   const cells = job.buffer(size * size * 4);
   const target = job.buffer(size * leafBytes);

@@ -1,7 +1,7 @@
 /** The compiled shaders of the WebGPU engine, and how each is dispatched. Runs in the GPU host. */
 import type { DeviceJob } from './deviceJob.js';
 import { keystreamShader, keystreamWorkgroup } from './wgsl/keystream.js';
-import { type CellType, depthStep, multiplyShader } from './wgsl/multiply.js';
+import { type CellType, depthStep, multiplyShader, type TileShape } from './wgsl/multiply.js';
 import { packShader, packWorkgroup } from './wgsl/pack.js';
 import { rowHashShader, rowHashWorkgroup } from './wgsl/rowHash.js';
 
@@ -10,9 +10,12 @@ const keystreamBlockBytes = 64;
 const streamBytes = 64 * 1_024 * 1_024;
 /** From here on a matrix fills large tiles, which read memory less often. The self-test uses both kinds. */
 const largeTileFrom = 256;
+const largeTile: TileShape = { tile: 128, side: 8 };
+const smallTile: TileShape = { tile: 64, side: 8 };
+/** A software adapter gains nothing by larger tiles and takes seconds to compile them. */
+const softwareTile: TileShape = { tile: 32, side: 4 };
 
 export const roundUp = (value: number, multiple: number): number => Math.ceil(value / multiple) * multiple;
-export const tileFor = (size: number): number => (size >= largeTileFrom ? 128 : 64);
 /** Words along the inner dimension of a packed matrix. */
 export const packedPlaces = (size: number): number => roundUp(Math.ceil(size / 4), depthStep);
 
@@ -26,7 +29,7 @@ export interface GrownLines {
 }
 
 export interface Product {
-  readonly tile: number;
+  readonly shape: TileShape;
   readonly cells: CellType;
   readonly a: GPUBuffer;
   readonly b: GPUBuffer;
@@ -40,41 +43,42 @@ export interface Product {
   readonly columns: number;
 }
 
-export class WebgpuKernels {
-  readonly #keystream: GPUComputePipeline;
-  readonly #pack: GPUComputePipeline;
-  readonly #rowHash: GPUComputePipeline;
-  readonly #multiply: ReadonlyMap<string, GPUComputePipeline>;
+type KernelName = 'keystream' | 'pack' | 'rowHash' | `multiply ${CellType} ${number}`;
 
-  private constructor(
-    basic: { keystream: GPUComputePipeline; pack: GPUComputePipeline; rowHash: GPUComputePipeline },
-    multiply: ReadonlyMap<string, GPUComputePipeline>,
-  ) {
-    this.#keystream = basic.keystream;
-    this.#pack = basic.pack;
-    this.#rowHash = basic.rowHash;
-    this.#multiply = multiply;
+export class WebgpuKernels {
+  readonly #device: GPUDevice;
+  readonly #isSoftware: boolean;
+  readonly #pipelines = new Map<KernelName, GPUComputePipeline>();
+
+  constructor(device: GPUDevice, isSoftware: boolean) {
+    this.#device = device;
+    this.#isSoftware = isSoftware;
   }
 
-  /** Rejects when the device does not take a shader. */
-  static async compile(device: GPUDevice, cellTypes: readonly CellType[]): Promise<WebgpuKernels> {
-    const compile = (code: string): Promise<GPUComputePipeline> =>
-      device.createComputePipelineAsync({
-        layout: 'auto',
-        compute: { module: device.createShaderModule({ code }), entryPoint: 'main' },
-      });
-    const multiply = new Map<string, GPUComputePipeline>();
-    for (const cells of cellTypes) {
-      for (const tile of [64, 128]) {
-        multiply.set(`${cells} ${tile}`, await compile(multiplyShader({ tile, cells })));
-      }
-    }
-    const basic = {
-      keystream: await compile(keystreamShader),
-      pack: await compile(packShader),
-      rowHash: await compile(rowHashShader),
-    };
-    return new WebgpuKernels(basic, multiply);
+  shapeFor(size: number): TileShape {
+    if (this.#isSoftware) return softwareTile;
+    return size >= largeTileFrom ? largeTile : smallTile;
+  }
+
+  /** Compiles what growing inputs takes, unless it is there already; so do the other two for their parts. */
+  async prepareGrowing(): Promise<void> {
+    await this.#compile('keystream', () => keystreamShader);
+    await this.#compile('pack', () => packShader);
+  }
+
+  async prepareMultiplying(cells: CellType, shape: TileShape): Promise<void> {
+    await this.#compile(`multiply ${cells} ${shape.tile}`, () => multiplyShader(cells, shape));
+  }
+
+  async prepareHashing(): Promise<void> {
+    await this.#compile('rowHash', () => rowHashShader);
+  }
+
+  async #compile(name: KernelName, code: () => string): Promise<void> {
+    if (this.#pipelines.has(name)) return;
+    const module = this.#device.createShaderModule({ code: code() });
+    const compute = { module, entryPoint: 'main' };
+    this.#pipelines.set(name, await this.#device.createComputePipelineAsync({ layout: 'auto', compute }));
   }
 
   /** What `stream` must hold for matrices of this size. */
@@ -103,9 +107,10 @@ export class WebgpuKernels {
 
   /** Rows `from` to `to` of C. */
   multiply(job: DeviceJob, product: Product, from: number, to: number): void {
-    const { tile, cells, a, b, c, pitchA, pitchB, places, rows, columns } = product;
+    const { shape, cells, a, b, c, pitchA, pitchB, places, rows, columns } = product;
+    const { tile } = shape;
     job.dispatch({
-      pipeline: this.#multiply.get(`${cells} ${tile}`)!,
+      pipeline: this.#pipelines.get(`multiply ${cells} ${tile}`)!,
       uniforms: [pitchA / 4, pitchB / 4, places / depthStep, from, rows, columns],
       buffers: [a, b, c],
       groups: [Math.ceil(columns / tile), Math.ceil((to - from) / tile)],
@@ -120,7 +125,7 @@ export class WebgpuKernels {
     firstIndex: number,
   ): void {
     job.dispatch({
-      pipeline: this.#rowHash,
+      pipeline: this.#pipelines.get('rowHash')!,
       uniforms: [rows.columns, count, firstIndex],
       buffers: [rows.cells, rows.leaves],
       groups: [Math.ceil(count / rowHashWorkgroup)],
@@ -141,7 +146,7 @@ export class WebgpuKernels {
     const words = new Uint32Array(8);
     new Uint8Array(words.buffer).set(key);
     job.dispatch({
-      pipeline: this.#keystream,
+      pipeline: this.#pipelines.get('keystream')!,
       uniforms: [...words, firstBlock, blocks],
       buffers: [stream],
       groups: [Math.ceil(blocks / keystreamWorkgroup)],
@@ -152,7 +157,7 @@ export class WebgpuKernels {
   #packInto(job: DeviceJob, { stream, target }: GrownLines, uniforms: readonly number[]): void {
     const [lines = 0, values = 0] = uniforms;
     job.dispatch({
-      pipeline: this.#pack,
+      pipeline: this.#pipelines.get('pack')!,
       uniforms,
       buffers: [stream, target],
       groups: [Math.ceil(lines / packWorkgroup), Math.ceil(values / 4 / packWorkgroup)],

@@ -1,6 +1,6 @@
 /**
  * The multiplication on the device. A workgroup makes one square tile of C: it loads slices of A and B into its own
- * memory, and each invocation adds up 8×8 cells in registers, four rows and columns from each half of the tile, so
+ * memory, and each invocation adds up 4×4 or 8×8 cells in registers; of eight, four lie in each half of the tile, so
  * that neighbours read neighbouring memory. Both inputs lie with the lines of one place side by side (see pack.ts),
  * padded with zeros to whole tiles; C lies row by row without padding.
  */
@@ -10,14 +10,12 @@ export type CellType = 'packedInt8' | 'unpackedInt8' | 'float32';
 export interface TileShape {
   /** Rows and columns of a tile. */
   readonly tile: number;
-  readonly cells: CellType;
+  /** Rows and columns of it that one invocation makes. */
+  readonly side: 4 | 8;
 }
 
 /** Places along the inner dimension that a tile loads at once; the inputs are padded to a multiple. */
 export const depthStep = 8;
-const cellsPerSide = 8;
-
-export const invocationsPerSide = (tile: number): number => tile / cellsPerSide;
 
 interface Arithmetic {
   readonly input: string;
@@ -57,18 +55,24 @@ fn added(sum: vec4<f32>, a: f32, b: vec4<f32>) -> vec4<f32> { return sum + a * b
   },
 };
 
-const rows = Array.from({ length: cellsPerSide }, (_, row) => row);
 const lanes = ['x', 'y', 'z', 'w'];
+const numbers = (length: number): number[] => Array.from({ length }, (_, i) => i);
 
 /** Uniform: pitch of A and of B in vectors of four, steps along the inner dimension, first row, rows and columns of C. */
-export function multiplyShader({ tile, cells }: TileShape): string {
+export function multiplyShader(cells: CellType, { tile, side }: TileShape): string {
   const { input, sum, declarations } = arithmetic[cells];
   const quads = tile / 4;
-  const side = invocationsPerSide(tile);
-  const loads = (depthStep * quads) / (side * side);
-  /** Text for each of the eight rows that an invocation makes. */
-  const forRows = (text: (row: number, half: number, lane: string) => string): string =>
-    rows.map((row) => text(row, row >> 2, lanes[row & 3]!)).join('\n');
+  const invocations = tile / side;
+  const loads = (depthStep * quads) / invocations ** 2;
+  /** Quads of rows, and of columns, that an invocation makes. */
+  const parts = numbers(side / 4);
+  const lines = (text: readonly string[]): string => text.join('\n');
+  const forCells = (text: (rowPart: number, lane: number, columnPart: number) => string): string =>
+    lines(
+      parts.flatMap((rowPart) =>
+        numbers(4).flatMap((lane) => parts.map((part) => text(rowPart, lane, part))),
+      ),
+    );
   return /* wgsl */ `
 struct Params {
   pitchA: u32,
@@ -96,7 +100,7 @@ fn store(row: u32, column: u32, cells: vec4<${sum}>) {
   if (column + 3u < params.columns) { c[at + 3u] = cells.w; }
 }
 
-@compute @workgroup_size(${side}, ${side})
+@compute @workgroup_size(${invocations}, ${invocations})
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(local_invocation_id) local: vec3<u32>,
@@ -104,32 +108,30 @@ fn main(
 ) {
   let firstQuadA = params.firstRow / 4u + group.y * ${quads}u;
   let firstQuadB = group.x * ${quads}u;
-${forRows((row) => `  var left${row} = vec4<${sum}>(); var right${row} = vec4<${sum}>();`)}
+${forCells((rowPart, lane, part) => `  var s${rowPart}${lane}${part} = vec4<${sum}>();`)}
   for (var step = 0u; step < params.steps; step++) {
     for (var load = 0u; load < ${loads}u; load++) {
-      let at = load * ${side * side}u + index;
+      let at = load * ${invocations ** 2}u + index;
       let place = step * ${depthStep}u + at / ${quads}u;
       tileA[at] = a[place * params.pitchA + firstQuadA + at % ${quads}u];
       tileB[at] = b[place * params.pitchB + firstQuadB + at % ${quads}u];
     }
     workgroupBarrier();
     for (var place = 0u; place < ${depthStep}u; place++) {
-      let a0 = tileA[place * ${quads}u + local.y];
-      let a1 = tileA[place * ${quads}u + ${side}u + local.y];
-      let b0 = tileB[place * ${quads}u + local.x];
-      let b1 = tileB[place * ${quads}u + ${side}u + local.x];
-${forRows(
-  (row, half, lane) =>
-    `      left${row} = added(left${row}, a${half}.${lane}, b0); right${row} = added(right${row}, a${half}.${lane}, b1);`,
-)}
+${lines(parts.map((part) => `      let a${part} = tileA[place * ${quads}u + ${part * invocations}u + local.y];`))}
+${lines(parts.map((part) => `      let b${part} = tileB[place * ${quads}u + ${part * invocations}u + local.x];`))}
+${forCells((rowPart, lane, part) => {
+  const cell = `s${rowPart}${lane}${part}`;
+  return `      ${cell} = added(${cell}, a${rowPart}.${lanes[lane]}, b${part});`;
+})}
     }
     workgroupBarrier();
   }
   let row = params.firstRow + group.y * ${tile}u + local.y * 4u;
   let column = group.x * ${tile}u + local.x * 4u;
-${forRows((each, half) => {
-  const target = `row + ${half * (tile / 2) + (each & 3)}u`;
-  return `  store(${target}, column, left${each}); store(${target}, column + ${tile / 2}u, right${each});`;
+${forCells((rowPart, lane, part) => {
+  const [down, across] = [rowPart * invocations * 4 + lane, part * invocations * 4];
+  return `  store(row + ${down}u, column + ${across}u, s${rowPart}${lane}${part});`;
 })}
 }
 `;
