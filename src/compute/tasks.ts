@@ -2,6 +2,11 @@
  * The tasks of the compute pool: name → argument and result, both structured-clonable. The worker implements
  * the table and the pool calls it; `satisfies` on both sides keeps them the same.
  */
+import type { DrawnRows } from './drawMatrix.js';
+import type { OpenedBand } from './openedBand.js';
+import type { ProductBand } from './productBand.js';
+import type { CellsToHash, ProductRootResult } from './productRoot.js';
+import type { ProofBand, ProofBandResult } from './proofBand.js';
 
 export interface ComputeTasks {
   recoverSigner: {
@@ -9,6 +14,15 @@ export interface ComputeTasks {
     /** The signer's 20 bytes. */
     result: Uint8Array | undefined;
   };
+  proofBand: { argument: ProofBand; result: ProofBandResult };
+  openedBand: { argument: OpenedBand; result: undefined };
+  drawnBand: {
+    /** `target` is those rows of the matrix, over shared memory. */
+    argument: { rows: DrawnRows; target: Float32Array };
+    result: undefined;
+  };
+  productBand: { argument: ProductBand; result: undefined };
+  productRoot: { argument: CellsToHash; result: ProductRootResult };
 }
 
 export type ComputeTaskName = keyof ComputeTasks;
