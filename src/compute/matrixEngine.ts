@@ -28,7 +28,7 @@ export interface EngineInfo {
   readonly isSoftware: boolean;
   /** Most rows or columns that it can hold. */
   readonly maxSize: number;
-  /** False where products of given matrices are left to others, since their sums would be rounded in another order. */
+  /** False where `product` takes drawn matrices only: sums of given ones are promised in an order it does not keep. */
   readonly takesGivenMatrices: boolean;
 }
 

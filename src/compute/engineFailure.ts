@@ -1,0 +1,12 @@
+/** How an engine says why it cannot serve or why a job failed, in words for the log. Runs in main and in the GPU host. */
+import { NodeError } from '../errors/nodeError.js';
+
+export function engineFailure(reason: string, cause?: unknown): NodeError {
+  return new NodeError('compute_failed', { meta: { reason }, cause });
+}
+
+/** The reason of an engine's failure, or the message of anything else that was thrown. */
+export function failureReason(thrown: unknown): string {
+  if (thrown instanceof NodeError && typeof thrown.meta['reason'] === 'string') return thrown.meta['reason'];
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
