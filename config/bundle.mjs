@@ -12,9 +12,15 @@ const modules = 'dist/modules';
 rmSync('dist/chunks', { recursive: true, force: true });
 
 await build({
-  entryPoints: ['main', 'cli/fxn', 'cli/fxnKeys', 'workers/front', 'workers/registry', 'workers/compute'].map(
-    (name) => `${modules}/${name}.js`,
-  ),
+  entryPoints: [
+    'main',
+    'cli/fxn',
+    'cli/fxnKeys',
+    'workers/front',
+    'workers/registry',
+    'workers/compute',
+    'workers/gpuTelemetry',
+  ].map((name) => `${modules}/${name}.js`),
   outbase: modules,
   outdir: 'dist',
   chunkNames: 'chunks/[name]-[hash]',
@@ -27,7 +33,7 @@ await build({
   // Log lines name the class of an error.
   keepNames: true,
   // Native binaries are found beside their package, and a pool starts files of its own.
-  external: ['uWebSockets.js', 'secp256k1', 'piscina', '#workers/*'],
+  external: ['uWebSockets.js', 'secp256k1', 'piscina', 'koffi', '#workers/*'],
   // Libraries in CommonJS ask for Node's own modules this way.
   banner: {
     js: "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);",
