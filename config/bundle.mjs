@@ -20,6 +20,7 @@ await build({
     'workers/registry',
     'workers/compute',
     'workers/gpuHost',
+    'workers/gpuTelemetry',
   ].map((name) => `${modules}/${name}.js`),
   outbase: modules,
   outdir: 'dist',

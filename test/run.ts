@@ -21,6 +21,7 @@ import { endDescendants, findDescendants, untilGone } from './support/descendant
 
 /** Commands that suites may need, and the Debian package that brings each. */
 const packageOf: Readonly<Record<string, string>> = {
+  cc: 'gcc',
   curl: 'curl',
   git: 'git',
   h2load: 'nghttp2-client',

@@ -17,6 +17,8 @@ export const areas: Readonly<Record<string, Area>> = {
   'compute thread': { floor: 6, paths: ['workers/compute.ts'] },
   // A process, not a thread: native GPU libraries live and die in it.
   'GPU host': { floor: 6, paths: ['workers/gpuHost.ts'] },
+  // Another process, for reading figures: what it calls may hang while the GPU host works.
+  'GPU telemetry': { floor: 6, paths: ['workers/gpuTelemetry.ts'] },
 
   // What the node is made of: it starts the admin listener and knows the fronts by their types.
   'composition roots': { floor: 5, paths: ['src/node.ts', 'src/front.ts', 'src/front/', 'src/admin.ts'] },
