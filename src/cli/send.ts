@@ -4,19 +4,22 @@
  * command line.
  */
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import type { Config } from '../config/config.js';
-import { homePaths, resolveHome } from '../lib/homePaths.js';
 import { ChatText } from './chatText.js';
 import type { CliIo, StreamIo } from './cliIo.js';
 import { exitCodes, withExitCode } from './exitCode.js';
-import { homeNodeUrl, loadHomeConfig } from './homeNode.js';
+import { homeNodeUrl } from './homeNode.js';
 import { readRequestBody } from './requestBody.js';
-import { ExchangeFailed, exchangeSigned, type SignedAnswer, type SigningScheme } from './signedExchange.js';
-import { openSigningKey } from './signingKey.js';
+import {
+  configOnDemand,
+  openSigner,
+  type SigningOptions,
+  signingScheme,
+  urlAtNode,
+} from './requestSigning.js';
+import { ExchangeFailed, exchangeSigned, type SignedAnswer } from './signedExchange.js';
 import { UsageError } from './usageError.js';
 
-export interface SendOptions {
+export interface SendOptions extends SigningOptions {
   /** Path and query. */
   readonly path: string;
   /** The body, `@FILE`, or `-` for standard input. */
@@ -25,21 +28,9 @@ export interface SendOptions {
   readonly method?: string | undefined;
   /** Absent: the node of this home. */
   readonly url?: string | undefined;
-  /** A key file, or `0x` and 64 hex digits; absent: the key of this home. */
-  readonly key?: string | undefined;
-  readonly passwordFile?: string | undefined;
-  readonly scheme: 'legacy' | 'rfc9421';
-  /** For `rfc9421`; absent: that of this home, or Base Sepolia where there is no home. */
-  readonly chainId?: number | undefined;
   /** Bytes as they are, on a terminal too. */
   readonly raw?: boolean | undefined;
-  readonly home?: string | undefined;
-  readonly config?: string | undefined;
-  readonly modelBackend?: string | undefined;
 }
-
-/** Where the network runs today. */
-const baseSepolia = 84_532;
 
 export function send(options: SendOptions, io: CliIo & StreamIo): Promise<number> {
   return withExitCode(io, async () => {
@@ -48,16 +39,8 @@ export function send(options: SendOptions, io: CliIo & StreamIo): Promise<number
       throw new UsageError('-X takes an HTTP method such as GET or POST.');
     }
     const homeConfig = configOnDemand(options, io);
-    const url = targetUrl(options.url ?? homeNodeUrl(homeConfig()), options.path);
-    const signer = await openSigningKey(
-      options.key === undefined
-        ? {
-            key: homeConfig().keys.file,
-            passwordFile: options.passwordFile ?? (homeConfig().keys.passwordFile || undefined),
-          }
-        : { key: options.key, passwordFile: options.passwordFile },
-      io,
-    );
+    const url = urlAtNode(options.url ?? homeNodeUrl(homeConfig()), options.path, '--url');
+    const signer = await openSigner(options, homeConfig, io);
     const scheme = signingScheme(options, homeConfig, io);
     const { signal } = io;
     try {
@@ -67,7 +50,7 @@ export function send(options: SendOptions, io: CliIo & StreamIo): Promise<number
         url,
         method,
         body,
-        signer: { address: signer.checksumAddress, sign: signer.sign },
+        signer,
         scheme,
         signal,
         onSecondAttempt: () => io.err('The node has only just started (auth_expired): signing again.'),
@@ -75,7 +58,7 @@ export function send(options: SendOptions, io: CliIo & StreamIo): Promise<number
       const exitCode = await printAnswer(answer, { isRaw: options.raw === true, path: url.pathname }, io);
       if (answer.refusal === 'auth_unknown_caller') {
         io.err(
-          `The node does not know ${signer.checksumAddress}, which signed this: register it as a gateway, or sign with --key.`,
+          `The node does not know ${signer.address}, which signed this: register it as a gateway, or sign with --key.`,
         );
       }
       return exitCode;
@@ -91,27 +74,6 @@ export function send(options: SendOptions, io: CliIo & StreamIo): Promise<number
   });
 }
 
-/** Loaded once and only when an option is missing: a request elsewhere needs no home. */
-function configOnDemand(options: SendOptions, { env }: CliIo): () => Config {
-  const { config: configFile, modelBackend: modelBackendFile } = options;
-  let loaded: Config | undefined;
-  return () => {
-    loaded ??= loadHomeConfig({ home: resolveHome(options.home, env), configFile, modelBackendFile, env });
-    return loaded;
-  };
-}
-
-function signingScheme(options: SendOptions, homeConfig: () => Config, { env }: CliIo): SigningScheme {
-  const { scheme: name, chainId } = options;
-  if (name === 'legacy') return { name };
-  if (chainId !== undefined) {
-    if (!Number.isSafeInteger(chainId) || chainId < 1) throw new UsageError('--chain-id is a number from 1.');
-    return { name, chainId };
-  }
-  const { configFile } = homePaths(resolveHome(options.home, env), { configFile: options.config });
-  return { name, chainId: existsSync(configFile) ? homeConfig().chainId : baseSepolia };
-}
-
 function checkPath(path: string): void {
   if (path.startsWith('/')) return;
   throw new UsageError(
@@ -119,13 +81,6 @@ function checkPath(path: string): void {
       ? 'PATH is only what follows the host, such as /v1/models; the rest goes into --url.'
       : `PATH begins with a slash: /${path}`,
   );
-}
-
-function targetUrl(base: string, path: string): URL {
-  const isHttp = /^https?:\/\//i.test(base) && URL.canParse(base);
-  if (!isHttp) throw new UsageError('--url is not a URL that starts with http:// or https://.');
-  const { origin, pathname } = new URL(base);
-  return new URL(`${origin}${pathname.replace(/\/$/, '')}${path}`);
 }
 
 interface PrintOptions {

@@ -1,4 +1,4 @@
-/** The key that `fxn send` signs with: hex digits or a key file of either format. Runs in the command line. */
+/** The key that a command signs requests with: hex digits or a key file of either format. Runs in the command line. */
 import { openKeyFile } from '../keys/keyFile.js';
 import { keyFileProblem } from '../keys/keyFileError.js';
 import { createNodeKey, type NodeKey } from '../keys/nodeKey.js';

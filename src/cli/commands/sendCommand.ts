@@ -1,8 +1,7 @@
 /** Declares `fxn send`. Runs in the command line. */
 import type { Choose, Commands } from './action.js';
 import { withConfigFiles } from './configFiles.js';
-
-const schemes = ['legacy', 'rfc9421'] as const;
+import { signingOptions } from './signingOptions.js';
 
 export const declareSend = (commands: Commands, choose: Choose): Commands =>
   commands.command(
@@ -23,28 +22,7 @@ export const declareSend = (commands: Commands, choose: Choose): Commands =>
             describe: 'HTTP method (default: POST with a body, else GET)',
           },
           url: { type: 'string', requiresArg: true, describe: "The node (default: this home's own)" },
-          key: {
-            type: 'string',
-            requiresArg: true,
-            describe:
-              "Key file, or 0x and 64 hex digits, which other users of this machine can see (default: this home's key)",
-          },
-          'password-file': {
-            type: 'string',
-            requiresArg: true,
-            describe: "File with the key's password (else FXN_KEY_PASSWORD, else asked)",
-          },
-          scheme: {
-            choices: schemes,
-            default: 'legacy' as const,
-            requiresArg: true,
-            describe: 'How to sign; rfc9421 binds the signature to this request and to the host of the URL',
-          },
-          'chain-id': {
-            type: 'number',
-            requiresArg: true,
-            describe: "For rfc9421: the registries' chain (default: this home's, else Base Sepolia)",
-          },
+          ...signingOptions,
           raw: {
             type: 'boolean',
             describe: 'On a terminal, shows event streams as they are, not their text',
