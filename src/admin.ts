@@ -31,13 +31,15 @@ export interface ReadinessFacts {
   }[];
   /** `undefined` where none is configured. */
   readonly store: StoreStatus | undefined;
+  /** Engines and telemetry; none of it keeps the node from serving. */
+  readonly challenges: object;
   readonly servingFronts: number;
   readonly isDraining: boolean;
 }
 
 /** The node is ready when every registry is fresh, a backend answers and a front serves. */
 export function readinessOf(facts: ReadinessFacts): Readiness {
-  const { registries, backends, store, servingFronts, isDraining } = facts;
+  const { registries, backends, store, challenges, servingFronts, isDraining } = facts;
   const missing = [
     ...(registries === undefined ? ['registry thread: does not answer'] : staleRegistries(registries)),
     ...(backends.some(({ up }) => up) ? [] : ['backends: none answers']),
@@ -48,7 +50,7 @@ export function readinessOf(facts: ReadinessFacts): Readiness {
   return {
     ready: missing.length === 0,
     missing,
-    details: { backends, ...(store && { store }), ...registries },
+    details: { backends, ...(store && { store }), ...registries, challenges },
   };
 }
 

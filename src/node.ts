@@ -33,6 +33,7 @@ import {
   snapshotMetrics,
 } from './metrics/threadMetrics.js';
 import { ThreadNumbers } from './metrics/threadNumbers.js';
+import { startChallenges } from './node/startChallenges.js';
 import { watchBackends } from './openai/backendWatch.js';
 import { createRouting, type RoutedModels } from './openai/routedModels.js';
 import { sessionStorePurpose } from './redis/sealedSession.js';
@@ -259,6 +260,9 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       await ended;
     });
 
+    const challenges = startChallenges({ config, key, pool, metricsRegistry, clock, log });
+    closers.push(() => challenges.close());
+
     const listening = Array.from({ length: fronts }, deferred);
     const frontMethods = (index: number): MainMethods => ({
       frontListens() {
@@ -279,6 +283,8 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
           },
           key.sign,
         ),
+      answerChallenge: challenges.answer,
+      leaveChallenge: challenges.leave,
     });
     const startFrontThread = (index: number): SupervisedThread<FrontMethods> =>
       startSupervisedThread<FrontMethods, MainMethods>({
@@ -313,6 +319,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
           inFlight.clearFront(index);
           breakers.clearFront(index);
           limitTable?.clearFront(index);
+          challenges.leaveFront(index);
           vitals.setStoreUsable(index, false);
           threadNumbers.end(`front-${index}`);
           // Only the first start is waited for; there a front that fails ends the start.
@@ -362,6 +369,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
           };
         }),
         store: storeWatch?.status(),
+        challenges: challenges.details(),
         servingFronts: serving.size,
         isDraining,
       });
@@ -384,6 +392,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       },
       'listening',
     );
+    challenges.begin();
     if (config.auth.schemes.includes('rfc9421') && isNameless(config)) {
       const remedy = 'set node.publicUrl or auth.authorities';
       log.warn(

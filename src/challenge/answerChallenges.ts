@@ -63,8 +63,7 @@ export function answerChallenges(options: AnswerChallengesOptions): ChallengeDes
     left: AbortSignal,
     notes: Record<string, unknown>,
   ): Promise<string> => {
-    const read =
-      body.length > largeBodyBytes ? await options.readLarge(body, left) : readChallenge(body);
+    const read = body.length > largeBodyBytes ? await options.readLarge(body, left) : readChallenge(body);
     const challenger = challengerOf(read.type);
     notes['type'] = challenger.type;
     if (read.isOversized === true) {

@@ -14,6 +14,8 @@ export interface ChallengeContext {
   readonly signal: AbortSignal;
   /** Of the request, for the log. */
   readonly id: string;
+  /** Adds facts to the challenge's line in the log. */
+  note(facts: Readonly<Record<string, unknown>>): void;
 }
 
 /** What a challenger is written as. */

@@ -53,7 +53,8 @@ export function createMatrixMultiplicationChallenger(options: MatrixMultiplicati
   const sizeOf = (payload: Payload): number | undefined => {
     const size = payload.size ?? 0;
     if (size <= 0) return undefined;
-    if (size > maxMatrixSize) throw invalidPayload(`size is ${size}, and this node takes at most ${maxMatrixSize}`);
+    if (size > maxMatrixSize)
+      throw invalidPayload(`size is ${size}, and this node takes at most ${maxMatrixSize}`);
     return size;
   };
 
@@ -189,9 +190,14 @@ function givenMatrices(payload: Payload, maxSize: number): ProductRequest {
   };
 }
 
-function matrixOf(payload: Payload, names: readonly ['A' | 'B', 'matrixA' | 'matrixB'], maxSize: number): PackedMatrix {
+function matrixOf(
+  payload: Payload,
+  names: readonly ['A' | 'B', 'matrixA' | 'matrixB'],
+  maxSize: number,
+): PackedMatrix {
   const name = names.find((candidate) => payload[candidate] != null);
-  if (name === undefined) throw invalidPayload(`expected a size of 1 or more, or both matrices, and ${names[0]} is missing`);
+  if (name === undefined)
+    throw invalidPayload(`expected a size of 1 or more, or both matrices, and ${names[0]} is missing`);
   return packMatrix(payload[name], name, maxSize);
 }
 

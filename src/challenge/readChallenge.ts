@@ -3,8 +3,8 @@
  * be, in a compute thread, where parsing them holds nothing up.
  */
 import { packMatrix } from '../compute/packedMatrix.js';
-import type { ChallengeBody } from '../lib/challengeBody.js';
 import { NodeError } from '../errors/nodeError.js';
+import type { ChallengeBody } from '../lib/challengeBody.js';
 import { matrixMultiplicationType } from './challengeTypes.js';
 
 /** From here on a body is read in a compute thread. */

@@ -2,8 +2,9 @@
  * The engines that live in the GPU host, by name. Each is loaded only when it is started, so that a library that is
  * missing or does not load costs its own engine and no other. Runs in the GPU host.
  */
-import type { EngineName, MatrixEngine } from './matrixEngine.js';
+
 import type { HostSettings } from './hostProtocol.js';
+import type { EngineName, MatrixEngine } from './matrixEngine.js';
 
 export interface EngineSettings extends Pick<HostSettings, 'isAllowedSoftware' | 'hashing'> {
   /** The engine can never work again in this process, which then ends after the answer to a job that runs. */

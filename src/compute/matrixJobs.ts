@@ -89,7 +89,9 @@ export function createMatrixJobs(options: MatrixJobsOptions): MatrixJobs {
         reason = `${engine.info.name} failed`;
       }
     }
-    throw new NodeError('invalid_payload', { message: 'The matrices are larger than any engine here can take.' });
+    throw new NodeError('invalid_payload', {
+      message: 'The matrices are larger than any engine here can take.',
+    });
   };
 
   return {
@@ -99,7 +101,8 @@ export function createMatrixJobs(options: MatrixJobsOptions): MatrixJobs {
       try {
         return await lane.run(() => attempt(job, signal), signal);
       } catch (thrown) {
-        if (deadline.aborted && !job.signal.aborted) throw new NodeError('compute_timeout', { cause: thrown });
+        if (deadline.aborted && !job.signal.aborted)
+          throw new NodeError('compute_timeout', { cause: thrown });
         throw thrown;
       }
     },

@@ -21,7 +21,8 @@ export function packMatrix(value: unknown, name: string, maxSize: number): Packe
   if (!Array.isArray(value) || value.length === 0) {
     throw invalid(`${name} must be a list of rows that is not empty.`);
   }
-  if (value.length > maxSize) throw invalid(`${name} has ${value.length} rows; at most ${maxSize} are allowed.`);
+  if (value.length > maxSize)
+    throw invalid(`${name} has ${value.length} rows; at most ${maxSize} are allowed.`);
   const first: unknown = value[0];
   if (!Array.isArray(first) || first.length === 0) {
     throw invalid(`${name}[0] must be a list of numbers that is not empty.`);

@@ -2,7 +2,10 @@
  * The tasks of the compute pool: name → argument and result, both structured-clonable. The worker implements
  * the table and the pool calls it; `satisfies` on both sides keeps them the same.
  */
+import type { NodeErrorData } from '../errors/nodeError.js';
+import type { ChallengeBody } from '../lib/challengeBody.js';
 import type { DrawnRows } from './drawMatrix.js';
+import type { MatrixToRender } from './matrixJson.js';
 import type { OpenedBand } from './openedBand.js';
 import type { ProductBand } from './productBand.js';
 import type { CellsToHash, ProductRootResult } from './productRoot.js';
@@ -23,6 +26,12 @@ export interface ComputeTasks {
   };
   productBand: { argument: ProductBand; result: undefined };
   productRoot: { argument: CellsToHash; result: ProductRootResult };
+  /** A refusal is a result: what a task throws is taken for a fault of this program. */
+  readChallenge: {
+    argument: { body: Uint8Array; maxMatrixSize: number };
+    result: { read: ChallengeBody } | { refused: NodeErrorData };
+  };
+  renderMatrix: { argument: MatrixToRender; result: string };
 }
 
 export type ComputeTaskName = keyof ComputeTasks;

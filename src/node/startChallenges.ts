@@ -12,15 +12,184 @@ import { createMatrixMultiplicationOpenChallenger } from '../challenge/matrixMul
 import { createProofCommitter } from '../challenge/proofCommitter.js';
 import type { ComputePool } from '../compute/computePool.js';
 import { createCpuEngine } from '../compute/cpuEngine.js';
-import { startGpuHost } from '../compute/gpuHost.js';
+import { type GpuHost, startGpuHost } from '../compute/gpuHost.js';
 import { createJobLane } from '../compute/jobLane.js';
+import type { EngineName } from '../compute/matrixEngine.js';
 import { createMatrixJobs } from '../compute/matrixJobs.js';
+import { mayHaveNativeEngines } from '../compute/nativeHints.js';
 import { openRows } from '../compute/openRows.js';
 import type { Config } from '../config/config.js';
-import { createGpuSampler } from '../gpu/gpuSampler.js';
+import { createGuardedRequest } from '../egress/guardedRequest.js';
+import { createPublicIp } from '../egress/publicIp.js';
+import { NodeError } from '../errors/nodeError.js';
+import { createGpuSampler, type GpuSampler, type GpuSamplerStatus } from '../gpu/gpuSampler.js';
 import type { NodeKey } from '../keys/nodeKey.js';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../logger/logger.js';
 import { createChallengeMetrics } from '../metrics/challengeMetrics.js';
 import { addGpuMetrics } from '../metrics/gpuMetrics.js';
 import type { MetricsRegistry } from '../metrics/threadMetrics.js';
+
+export interface ChallengesOptions {
+  readonly config: Config;
+  readonly key: NodeKey;
+  readonly pool: ComputePool;
+  readonly metricsRegistry: MetricsRegistry;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface Challenges extends ChallengeDesk {
+  /** Starts the native engines and telemetry; until then the compute threads answer. */
+  begin(): void;
+  /** What engines and telemetry are up to, for `/ready`. */
+  details(): ChallengeDetails;
+  close(): Promise<void>;
+}
+
+export interface ChallengeDetails {
+  readonly engines: readonly EngineState[];
+  readonly gpus: GpuSamplerStatus & { readonly count: number | null };
+}
+
+export interface EngineState {
+  readonly name: string;
+  readonly backend: string;
+  readonly state: 'starting' | 'ready' | 'disabled';
+  readonly device?: string;
+  readonly reason?: string;
+}
+
+/** A multiplication's own deadline says more than the one of its challenge. */
+const marginMs = 1_000;
+
+export function startChallenges(options: ChallengesOptions): Challenges {
+  const { config, key, pool, metricsRegistry, clock, log } = options;
+  const { compute, chainId } = config;
+
+  const cpu = createCpuEngine(pool);
+  const absence = compute.gpu === 'off' ? 'compute.gpu is off' : 'no GPU and no OpenBLAS was found';
+  let host: GpuHost | undefined;
+  let sampler: GpuSampler | undefined;
+  const latest = () => sampler?.latest();
+  const gpuMetrics = addGpuMetrics(metricsRegistry, latest, clock);
+
+  const jobs = createMatrixJobs({
+    cpu,
+    hosted: () => (host?.engines() ?? []).flatMap(({ engine }) => (engine === undefined ? [] : [engine])),
+    maxWaiting: compute.maxQueued,
+    deadlineMs: compute.deadline,
+    log,
+  });
+  const openings = createJobLane(compute.maxQueued);
+  const commitments = createCommitments({
+    ttlMs: compute.commitmentTtl,
+    budgetBytes: compute.commitmentBytes,
+    clock,
+  });
+  const engines = (): EngineState[] => [
+    { name: cpu.info.name, backend: cpu.info.backend, state: 'ready', device: cpu.info.device },
+    ...(host?.engines() ?? absentEngines(absence)).map(({ name, state, info, reason }) => ({
+      name,
+      backend: hostedBackends[name] ?? 'cpu',
+      state,
+      ...(info && { device: info.device }),
+      ...(reason !== undefined && { reason }),
+    })),
+  ];
+  const metrics = createChallengeMetrics(metricsRegistry, {
+    jobs: () => jobs,
+    commitments: () => commitments.held,
+    engines: () =>
+      engines().map(({ name, backend, state }) => ({ name, backend, isReady: state === 'ready' })),
+    hostRestarts: () => host?.restarts ?? 0,
+  });
+
+  const deadlineMs = compute.deadline + marginMs;
+  const desk = answerChallenges({
+    challengers: [
+      createIdentityChallenger({
+        key,
+        chainId,
+        gpuStats: () => latest()?.stats ?? null,
+        publicIp: createPublicIp({
+          configured: config.node.publicIp,
+          service: config.node.publicIpService,
+          clock,
+          onFailure: (failure) => log.warn({ failure }, 'the public address could not be looked up'),
+        }),
+        clock,
+      }),
+      createGpuStatsChallenger(latest),
+      createMatrixMultiplicationChallenger({
+        jobs,
+        committer: createProofCommitter({ jobs, commitments, key, chainId }),
+        maxMatrixSize: compute.maxMatrixSize,
+        deadlineMs,
+        renderMatrix: (cells, columns, signal) => pool.run('renderMatrix', { cells, columns }, { signal }),
+        record: metrics.recordMultiplication,
+      }),
+      createMatrixMultiplicationOpenChallenger({
+        commitments,
+        openRows: (rows, signal) => openRows(pool, rows, signal),
+        lane: openings,
+        deadlineMs: compute.deadline,
+      }),
+      createEndpointReachableChallenger({
+        request: createGuardedRequest({ allowHosts: config.challenge.reachable.allowHosts }),
+      }),
+    ],
+    async readLarge(body, signal) {
+      const result = await pool.run(
+        'readChallenge',
+        { body, maxMatrixSize: compute.maxMatrixSize },
+        { signal },
+      );
+      if ('refused' in result) throw NodeError.fromData(result.refused);
+      return result.read;
+    },
+    metrics,
+    log,
+  });
+
+  return {
+    ...desk,
+    begin() {
+      sampler = createGpuSampler({ log, clock, onFailure: ({ source }) => gpuMetrics.countFailure(source) });
+      const isWanted = compute.gpu === 'webgpu' || (compute.gpu !== 'off' && mayHaveNativeEngines());
+      if (!isWanted) return;
+      host = startGpuHost({
+        gpu: compute.gpu === 'webgpu' ? 'webgpu' : 'auto',
+        isAllowedSoftware: compute.gpu === 'webgpu',
+        cpuThreads: pool.threads,
+        limits: { jobDeadlineMs: compute.deadline },
+        log,
+      });
+    },
+    details: () => ({
+      engines: engines(),
+      gpus: { ...(sampler?.status() ?? notSampled), count: latest()?.stats.length ?? null },
+    }),
+    async close() {
+      await Promise.all([host?.close(), sampler?.close()]);
+    },
+  };
+}
+
+const hostedBackends: Readonly<Partial<Record<EngineName, string>>> = {
+  webgpu: 'webgpu',
+  gpujs: 'gpu',
+  openblas: 'cpu',
+};
+
+const absentEngines = (reason: string) =>
+  (['webgpu', 'gpujs', 'openblas'] as const).map(
+    (name) => ({ name, state: 'disabled', reason, info: undefined }) as const,
+  );
+
+const notSampled: GpuSamplerStatus = {
+  source: undefined,
+  sampledAtMs: undefined,
+  missing: 'not_sampled',
+  lastError: undefined,
+};

@@ -21,7 +21,10 @@ export const areas: Readonly<Record<string, Area>> = {
   'GPU telemetry': { floor: 6, paths: ['workers/gpuTelemetry.ts'] },
 
   // What the node is made of: it starts the admin listener and knows the fronts by their types.
-  'composition roots': { floor: 5, paths: ['src/node.ts', 'src/front.ts', 'src/front/', 'src/admin.ts'] },
+  'composition roots': {
+    floor: 5,
+    paths: ['src/node.ts', 'src/node/', 'src/front.ts', 'src/front/', 'src/admin.ts'],
+  },
 
   openai: { floor: 4, paths: ['src/openai/'] },
   challenge: { floor: 4, paths: ['src/challenge/'] },

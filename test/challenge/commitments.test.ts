@@ -37,9 +37,15 @@ describe('commitments', () => {
     const { commitments } = stand();
     commitments.add(commitment('a', 10, 2));
     assert.equal(commitments.take('a', scheduler, undefined).round, 1);
-    assert.equal(codeOf(() => commitments.take('a', scheduler, 1)), 'commitment_opened');
+    assert.equal(
+      codeOf(() => commitments.take('a', scheduler, 1)),
+      'commitment_opened',
+    );
     assert.equal(commitments.take('a', scheduler, 0).round, 0);
-    assert.equal(codeOf(() => commitments.take('a', scheduler, 0)), 'commitment_opened');
+    assert.equal(
+      codeOf(() => commitments.take('a', scheduler, 0)),
+      'commitment_opened',
+    );
   });
 
   it('an opening that was given back can be asked for again', () => {
@@ -52,11 +58,23 @@ describe('commitments', () => {
   it('nobody but who asked for it finds it, not even to learn that it has ended', () => {
     const { clock, commitments } = stand();
     commitments.add(commitment('a'));
-    assert.equal(codeOf(() => commitments.take('a', other, 0)), 'commitment_not_found');
-    assert.equal(codeOf(() => commitments.take('b', scheduler, 0)), 'commitment_not_found');
+    assert.equal(
+      codeOf(() => commitments.take('a', other, 0)),
+      'commitment_not_found',
+    );
+    assert.equal(
+      codeOf(() => commitments.take('b', scheduler, 0)),
+      'commitment_not_found',
+    );
     clock.now += 120_000;
-    assert.equal(codeOf(() => commitments.take('a', other, 0)), 'commitment_not_found');
-    assert.equal(codeOf(() => commitments.take('a', scheduler, 0)), 'commitment_expired');
+    assert.equal(
+      codeOf(() => commitments.take('a', other, 0)),
+      'commitment_not_found',
+    );
+    assert.equal(
+      codeOf(() => commitments.take('a', scheduler, 0)),
+      'commitment_expired',
+    );
   });
 
   it('lives as long as it says, and not a millisecond longer', () => {
@@ -67,21 +85,30 @@ describe('commitments', () => {
     assert.equal(commitments.take('a', scheduler, 0).round, 0);
     assert.equal(commitments.held, 1);
     clock.now = expiresAtS * 1_000;
-    assert.equal(codeOf(() => commitments.take('a', scheduler, 1)), 'commitment_expired');
+    assert.equal(
+      codeOf(() => commitments.take('a', scheduler, 1)),
+      'commitment_expired',
+    );
     assert.equal(commitments.held, 0);
   });
 
   it('a round that is not there is refused and opens nothing', () => {
     const { commitments } = stand();
     commitments.add(commitment('a', 10, 2));
-    assert.equal(codeOf(() => commitments.take('a', scheduler, 2)), 'invalid_payload');
+    assert.equal(
+      codeOf(() => commitments.take('a', scheduler, 2)),
+      'invalid_payload',
+    );
     assert.equal(commitments.take('a', scheduler, 1).round, 1);
   });
 
   it('the oldest gives way when products over the budget would be held', () => {
     const { commitments } = stand({ budgetBytes: 1_000 });
     for (const id of ['a', 'b', 'c']) commitments.add(commitment(id));
-    assert.equal(codeOf(() => commitments.take('a', scheduler, 0)), 'commitment_not_found');
+    assert.equal(
+      codeOf(() => commitments.take('a', scheduler, 0)),
+      'commitment_not_found',
+    );
     assert.equal(commitments.take('b', scheduler, 0).commitment.id, 'b');
     assert.equal(commitments.take('c', scheduler, 0).commitment.id, 'c');
     commitments.add(commitment('whole', 15));
@@ -90,9 +117,18 @@ describe('commitments', () => {
 
   it('one that is over the budget by itself is refused before anything is computed', () => {
     const { commitments } = stand({ budgetBytes: 800 });
-    assert.equal(codeOf(() => commitments.checkCost(10, 2)), 'no error');
-    assert.equal(codeOf(() => commitments.checkCost(10, 3)), 'invalid_payload');
-    assert.equal(codeOf(() => commitments.checkCost(15, 1)), 'invalid_payload');
+    assert.equal(
+      codeOf(() => commitments.checkCost(10, 2)),
+      'no error',
+    );
+    assert.equal(
+      codeOf(() => commitments.checkCost(10, 3)),
+      'invalid_payload',
+    );
+    assert.equal(
+      codeOf(() => commitments.checkCost(15, 1)),
+      'invalid_payload',
+    );
   });
 
   it('ended ones free the budget', () => {
@@ -100,7 +136,10 @@ describe('commitments', () => {
     commitments.add(commitment('a'));
     clock.now += 5_000;
     commitments.add(commitment('b'));
-    assert.equal(codeOf(() => commitments.take('a', scheduler, 0)), 'commitment_expired');
+    assert.equal(
+      codeOf(() => commitments.take('a', scheduler, 0)),
+      'commitment_expired',
+    );
     assert.equal(commitments.take('b', scheduler, 0).round, 0);
   });
 });

@@ -39,23 +39,24 @@ const all = [engine('openblas'), engine('gpujs'), engine('webgpu')];
 
 describe('matrix jobs', () => {
   it('choose an engine by what is asked for, what there is and how large it is', async () => {
-    const cases: readonly [MatrixJob<string>['wanted'], number, readonly MatrixEngine[], string, RegExp?][] = [
-      ['auto', 99, all, 'wasm'],
-      ['auto', 100, all, 'webgpu'],
-      ['auto', 100, [engine('gpujs')], 'gpujs'],
-      ['auto', 100, [], 'wasm'],
-      ['auto', 256, [engine('openblas')], 'openblas'],
-      ['cpu', 255, all, 'wasm'],
-      ['cpu', 256, all, 'openblas'],
-      ['cpu', 4, all, 'wasm'],
-      ['gpu', 1, all, 'webgpu'],
-      ['webgpu', 1, all, 'webgpu'],
-      ['webgpu', 1, [engine('gpujs')], 'gpujs', /no webgpu engine/],
-      ['gpu', 1, [], 'wasm', /no gpu engine/],
-      ['gpu', 300, [engine('openblas')], 'openblas', /no gpu engine/],
-      ['cuda', 1, all, 'webgpu', /no cuda engine/],
-      ['cuda', 1, [], 'wasm', /no cuda engine/],
-    ];
+    const cases: readonly [MatrixJob<string>['wanted'], number, readonly MatrixEngine[], string, RegExp?][] =
+      [
+        ['auto', 99, all, 'wasm'],
+        ['auto', 100, all, 'webgpu'],
+        ['auto', 100, [engine('gpujs')], 'gpujs'],
+        ['auto', 100, [], 'wasm'],
+        ['auto', 256, [engine('openblas')], 'openblas'],
+        ['cpu', 255, all, 'wasm'],
+        ['cpu', 256, all, 'openblas'],
+        ['cpu', 4, all, 'wasm'],
+        ['gpu', 1, all, 'webgpu'],
+        ['webgpu', 1, all, 'webgpu'],
+        ['webgpu', 1, [engine('gpujs')], 'gpujs', /no webgpu engine/],
+        ['gpu', 1, [], 'wasm', /no gpu engine/],
+        ['gpu', 300, [engine('openblas')], 'openblas', /no gpu engine/],
+        ['cuda', 1, all, 'webgpu', /no cuda engine/],
+        ['cuda', 1, [], 'wasm', /no cuda engine/],
+      ];
     for (const [wanted, rows, hosted, name, reason] of cases) {
       const { result, engine: ran, fallback } = await jobsOf(hosted).run(job({ wanted, rows }));
       assert.deepEqual([result, ran.name], [name, name], `${wanted} ${rows}`);

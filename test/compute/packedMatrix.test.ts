@@ -17,7 +17,14 @@ const messageOf = (value: unknown, maxSize = 4): string => {
 
 describe('a matrix of a payload', () => {
   it('is packed row by row', () => {
-    const { rows, columns, values } = packMatrix([[1, 2, 3], [4, 5, -0.5]], 'A', 4);
+    const { rows, columns, values } = packMatrix(
+      [
+        [1, 2, 3],
+        [4, 5, -0.5],
+      ],
+      'A',
+      4,
+    );
     assert.deepEqual([rows, columns], [2, 3]);
     assert.deepEqual([...values], [1, 2, 3, 4, 5, -0.5]);
     assert.ok(values.buffer instanceof SharedArrayBuffer);

@@ -122,10 +122,7 @@ describe('challenges', () => {
         [19, 22],
         [43, 50],
       ]);
-      assert.equal(
-        answer.merkleRoot,
-        '0x93eea43e7660399dd3e4ac5e27a71f94486e4b646623f95d437ba7d75175a3b4',
-      );
+      assert.equal(answer.merkleRoot, '0x93eea43e7660399dd3e4ac5e27a71f94486e4b646623f95d437ba7d75175a3b4');
       assert.deepEqual(answer.resultSamples, [
         { row: 0, col: 0, value: 19 },
         { row: 1, col: 1, value: 50 },
@@ -280,20 +277,22 @@ describe('challenges', () => {
     const { proof } = await ask<MatrixAnswer>('MATRIX_MULTIPLICATION', { seed: seedOf(8), size: 128 });
     const { commitmentId } = proof!;
     const answers = await Promise.all(
-      Array.from({ length: 20 }, () =>
-        send('MATRIX_MULTIPLICATION_OPEN', { commitmentId, nonce, rows: 8 }),
-      ),
+      Array.from({ length: 20 }, () => send('MATRIX_MULTIPLICATION_OPEN', { commitmentId, nonce, rows: 8 })),
     );
     assert.deepEqual(answers.map(({ status }) => status).sort(), [200, ...Array(19).fill(409)]);
   });
 
   it('the oldest commitment gives way to a new one that needs its room', async () => {
     const commit = async (byte: number): Promise<string> =>
-      (await ask<MatrixAnswer>('MATRIX_MULTIPLICATION', { seed: seedOf(byte), size: 400 })).proof!.commitmentId;
+      (await ask<MatrixAnswer>('MATRIX_MULTIPLICATION', { seed: seedOf(byte), size: 400 })).proof!
+        .commitmentId;
     const [first, second] = [await commit(1), await commit(2)];
     const open = (commitmentId: string) =>
       send('MATRIX_MULTIPLICATION_OPEN', { commitmentId, nonce, rows: 1 });
-    assert.deepEqual((({ status, code }) => [status, code])(await open(first)), [404, 'commitment_not_found']);
+    assert.deepEqual((({ status, code }) => [status, code])(await open(first)), [
+      404,
+      'commitment_not_found',
+    ]);
     assert.equal((await open(second)).status, 200);
     assert.equal((await open('nobody knows')).code, 'commitment_not_found');
   });
@@ -301,9 +300,18 @@ describe('challenges', () => {
   it('ENDPOINT_REACHABLE asks what it may ask', async () => {
     const url = new URL('/v1/models', stand.backend.url).href;
     assert.deepEqual(await ask('ENDPOINT_REACHABLE', url), { reachable: true });
-    const closed = await ask<{ reachable: boolean; error: string }>('ENDPOINT_REACHABLE', 'http://127.0.0.1:9');
+    const closed = await ask<{ reachable: boolean; error: string }>(
+      'ENDPOINT_REACHABLE',
+      'http://127.0.0.1:9',
+    );
     assert.deepEqual([closed.reachable, typeof closed.error], [false, 'string']);
-    for (const refused of ['http://127.0.0.2/', 'http://169.254.169.254/latest', 'ftp://127.0.0.1/', 'x', 1]) {
+    for (const refused of [
+      'http://127.0.0.2/',
+      'http://169.254.169.254/latest',
+      'ftp://127.0.0.1/',
+      'x',
+      1,
+    ]) {
       const answer = await send('ENDPOINT_REACHABLE', refused);
       assert.deepEqual([answer.status, answer.code], [400, 'invalid_payload'], String(refused));
     }
@@ -327,9 +335,14 @@ describe('challenges', () => {
     assert.ok(((await node.metric('challenge_matrix_mult_gflops')) ?? 0) > 0);
     assert.equal(await node.metric('fxn_compute_engine_up', { engine: 'wasm' }), 1);
     const line = await node.waitForLog(({ msg, size }) => msg === 'challenge' && size === 64);
-    assert.deepEqual([line['type'], line['engine'], line['outcome']], ['MATRIX_MULTIPLICATION', 'wasm', 'answered']);
+    assert.deepEqual(
+      [line['type'], line['engine'], line['outcome']],
+      ['MATRIX_MULTIPLICATION', 'wasm', 'answered'],
+    );
     await send('MATRIX_MULTIPLICATION', { size: 513 });
-    const reason = await node.waitForLog(({ msg, reason: why }) => msg === 'challenge refused' && /513/.test(String(why)));
+    const reason = await node.waitForLog(
+      ({ msg, reason: why }) => msg === 'challenge refused' && /513/.test(String(why)),
+    );
     assert.equal(reason['outcome'], 'invalid_payload');
   });
 });
@@ -342,7 +355,14 @@ describe('challenges under pressure', () => {
     stand = await startTestStand({
       config: {
         node: { threads: 2 },
-        compute: { threads: 1, maxMatrixSize: 16_384, maxQueued: 1, deadline: '2s', commitmentTtl: '1s', gpu: 'off' },
+        compute: {
+          threads: 1,
+          maxMatrixSize: 16_384,
+          maxQueued: 1,
+          deadline: '2s',
+          commitmentTtl: '1s',
+          gpu: 'off',
+        },
       },
     });
     ({ send } = asking(stand));
