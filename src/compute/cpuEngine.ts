@@ -199,6 +199,7 @@ export function createCpuEngine(pool: ComputePool, { maxThreads }: CpuEngineOpti
       },
       isSoftware: false,
       maxSize,
+      takesGivenMatrices: true,
     },
     async proofRound(request, signal) {
       requireSize(request.size);

@@ -2,8 +2,9 @@
  * Dawn, and the device that the WebGPU engine computes on. Everything that goes wrong on a device is told late and
  * elsewhere; a watch collects it, so that a job can ask before it believes its result. Runs in the GPU host.
  */
-import type { EngineInfo } from '../matrixEngine.js';
+
 import { engineFailure } from '../engineFailure.js';
+import type { EngineInfo } from '../matrixEngine.js';
 
 let dawn: GPU | undefined;
 
