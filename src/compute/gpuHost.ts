@@ -11,7 +11,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { setPriority } from 'node:os';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { NodeError } from '../errors/nodeError.js';
+import { NodeError, type NodeErrorData } from '../errors/nodeError.js';
 import type { Logger } from '../logger/logger.js';
 import { failureReason } from './engineFailure.js';
 import type { FromHost, Hashing, HostTask, HostTaskResult, ToHost } from './hostProtocol.js';
@@ -247,7 +247,7 @@ class SupervisedHost implements GpuHost {
     this.#deathsInARow = 0;
     if (!this.#isRunningGivenUp) {
       if (answer.type === 'done') this.#settle(job, () => job.resolve(answer.result));
-      else this.#fail(job, answer.reason);
+      else this.#settle(job, () => job.reject(failureOf(job, answer.error)));
     }
     this.#runNext();
   }
@@ -414,6 +414,10 @@ class SupervisedHost implements GpuHost {
       });
     }
   }
+}
+
+function failureOf(job: Job, error: NodeErrorData): NodeError {
+  return NodeError.fromData({ ...error, meta: { engine: job.engine, ...error.meta } });
 }
 
 function lowerPriority(pid: number, log: Logger): void {

@@ -2,6 +2,7 @@
  * What main and the GPU host say to each other over the channel of the child process. Types only; everything is
  * structured-clonable. The host runs one job at a time, main sends no second one before the first has ended.
  */
+import type { NodeErrorData } from '../errors/nodeError.js';
 import type {
   EngineInfo,
   EngineName,
@@ -41,4 +42,4 @@ export type FromHost =
   /** Every engine is ready or disabled. */
   | { readonly type: 'started' }
   | { readonly type: 'done'; readonly id: number; readonly result: HostTaskResult }
-  | { readonly type: 'failed'; readonly id: number; readonly reason: string };
+  | { readonly type: 'failed'; readonly id: number; readonly error: NodeErrorData };

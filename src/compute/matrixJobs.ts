@@ -37,8 +37,8 @@ export interface MatrixJobs {
 }
 
 export interface MatrixJobsOptions {
-  /** Always there; takes every job up to its size. */
-  readonly cpu: MatrixEngine;
+  /** Takes every job up to its size; `undefined` when it failed its self-test. */
+  readonly cpu: () => MatrixEngine | undefined;
   /** Engines of the GPU host that passed their self-test, at this moment. */
   readonly hosted: () => readonly MatrixEngine[];
   readonly maxWaiting: number;
@@ -62,7 +62,11 @@ export function createMatrixJobs(options: MatrixJobsOptions): MatrixJobs {
         const engine = ready.get(name);
         return engine !== undefined && suits(engine.info) ? [engine] : [];
       });
-    const cpus = [...named(rows >= openblasFromRows ? ['openblas'] : []), ...(suits(cpu.info) ? [cpu] : [])];
+    const own = cpu();
+    const cpus = [
+      ...named(rows >= openblasFromRows ? ['openblas'] : []),
+      ...(own !== undefined && suits(own.info) ? [own] : []),
+    ];
     if (wanted === 'cpu' || (wanted === 'auto' && rows < gpuFromRows)) {
       return { engines: cpus, fallback: undefined };
     }

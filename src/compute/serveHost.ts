@@ -4,11 +4,11 @@
  * crash when a process ends in the ordinary way. Runs in the GPU host.
  */
 import { dieWithParent } from './dieWithParent.js';
-import { engineFailure, failureReason } from './engineFailure.js';
-import type { HostEngineTable } from './hostEngines.js';
+import { engineFailure, failureReason, toEngineFailure } from './engineFailure.js';
 import type { FromHost, HostSettings, HostTask, HostTaskResult, ToHost } from './hostProtocol.js';
 import type { EngineName, MatrixEngine } from './matrixEngine.js';
 import { testEngine } from './selfTest.js';
+import type { HostEngineTable } from './startEngine.js';
 
 interface RunningJob {
   readonly id: number;
@@ -54,7 +54,7 @@ export function serveHost(table: HostEngineTable): void {
     const engine = engines.get(name);
     if (engine === undefined || running !== undefined) {
       const reason = engine === undefined ? `${name} is not ready` : 'another job is running';
-      say({ type: 'failed', id, reason });
+      say({ type: 'failed', id, error: engineFailure(reason).toData() });
       return;
     }
     const abort = new AbortController();
@@ -63,7 +63,7 @@ export function serveHost(table: HostEngineTable): void {
     try {
       answer = { type: 'done', id, result: await runTask(engine, task, abort.signal) };
     } catch (thrown) {
-      answer = { type: 'failed', id, reason: failureReason(thrown) };
+      answer = { type: 'failed', id, error: toEngineFailure(thrown).toData() };
     }
     running = undefined;
     say(answer, lostBecause === undefined ? undefined : end);

@@ -12,12 +12,14 @@ import { createMatrixMultiplicationOpenChallenger } from '../challenge/matrixMul
 import { createProofCommitter } from '../challenge/proofCommitter.js';
 import type { ComputePool } from '../compute/computePool.js';
 import { createCpuEngine } from '../compute/cpuEngine.js';
+import { failureReason } from '../compute/engineFailure.js';
 import { type GpuHost, startGpuHost } from '../compute/gpuHost.js';
 import { createJobLane } from '../compute/jobLane.js';
 import type { EngineName } from '../compute/matrixEngine.js';
 import { createMatrixJobs } from '../compute/matrixJobs.js';
 import { mayHaveNativeEngines } from '../compute/nativeHints.js';
 import { openRows } from '../compute/openRows.js';
+import { testEngine } from '../compute/selfTest.js';
 import type { Config } from '../config/config.js';
 import { createGuardedRequest } from '../egress/guardedRequest.js';
 import { createPublicIp } from '../egress/publicIp.js';
@@ -68,14 +70,16 @@ export function startChallenges(options: ChallengesOptions): Challenges {
   const { compute, chainId } = config;
 
   const cpu = createCpuEngine(pool);
+  let cpuFailure: string | undefined;
   const absence = compute.gpu === 'off' ? 'compute.gpu is off' : 'no GPU and no OpenBLAS was found';
+  let isClosed = false;
   let host: GpuHost | undefined;
   let sampler: GpuSampler | undefined;
   const latest = () => sampler?.latest();
   const gpuMetrics = addGpuMetrics(metricsRegistry, latest, clock);
 
   const jobs = createMatrixJobs({
-    cpu,
+    cpu: () => (cpuFailure === undefined ? cpu : undefined),
     hosted: () => (host?.engines() ?? []).flatMap(({ engine }) => (engine === undefined ? [] : [engine])),
     maxWaiting: compute.maxQueued,
     deadlineMs: compute.deadline,
@@ -88,7 +92,12 @@ export function startChallenges(options: ChallengesOptions): Challenges {
     clock,
   });
   const engines = (): EngineState[] => [
-    { name: cpu.info.name, backend: cpu.info.backend, state: 'ready', device: cpu.info.device },
+    {
+      name: cpu.info.name,
+      backend: cpu.info.backend,
+      device: cpu.info.device,
+      ...(cpuFailure === undefined ? { state: 'ready' } : { state: 'disabled', reason: cpuFailure }),
+    },
     ...(host?.engines() ?? absentEngines(absence)).map(({ name, state, info, reason }) => ({
       name,
       backend: hostedBackends[name] ?? 'cpu',
@@ -156,6 +165,11 @@ export function startChallenges(options: ChallengesOptions): Challenges {
     ...desk,
     begin() {
       sampler = createGpuSampler({ log, clock, onFailure: ({ source }) => gpuMetrics.countFailure(source) });
+      testEngine(cpu).catch((thrown: unknown) => {
+        if (isClosed) return;
+        cpuFailure = failureReason(thrown);
+        log.error({ engine: cpu.info.name, reason: cpuFailure }, 'compute engine disabled');
+      });
       const isWanted = compute.gpu === 'webgpu' || (compute.gpu !== 'off' && mayHaveNativeEngines());
       if (!isWanted) return;
       host = startGpuHost({
@@ -171,6 +185,7 @@ export function startChallenges(options: ChallengesOptions): Challenges {
       gpus: { ...(sampler?.status() ?? notSampled), count: latest()?.stats.length ?? null },
     }),
     async close() {
+      isClosed = true;
       await Promise.all([host?.close(), sampler?.close()]);
     },
   };

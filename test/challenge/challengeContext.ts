@@ -7,4 +7,5 @@ export const context = (signal: AbortSignal = new AbortController().signal): Cha
   caller: parseAddress(schedulerKey.checksumAddress)!,
   signal,
   id: 'request-1',
+  note: () => undefined,
 });

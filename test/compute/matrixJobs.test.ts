@@ -24,7 +24,7 @@ function engine(name: EngineInfo['name'], more: Partial<EngineInfo> = {}): Matri
 }
 
 const jobsOf = (hosted: readonly MatrixEngine[], deadlineMs = 60_000) =>
-  createMatrixJobs({ cpu: engine('wasm'), hosted: () => hosted, maxWaiting: 4, deadlineMs, log });
+  createMatrixJobs({ cpu: () => engine('wasm'), hosted: () => hosted, maxWaiting: 4, deadlineMs, log });
 
 const job = (more: Partial<MatrixJob<string>>): MatrixJob<string> => ({
   wanted: 'auto',

@@ -14,6 +14,13 @@ export interface Dispatch {
   readonly groups: readonly [x: number, y?: number];
 }
 
+export interface Range {
+  readonly offset?: number;
+  readonly bytes: number;
+  readonly unitBytes: number;
+  readonly maxPieceBytes?: number;
+}
+
 /** Read back at once; a larger piece would be held twice. */
 const pieceBytes = 64 * 1_024 * 1_024;
 const errorKinds = ['validation', 'out-of-memory', 'internal'] as const;
@@ -91,11 +98,11 @@ export class DeviceJob {
   /** Hands over pieces that hold whole units; a piece is valid during its call only. */
   async readPieces(
     buffer: GPUBuffer,
-    range: { readonly offset?: number; readonly bytes: number; readonly unitBytes: number },
+    range: Range,
     onPiece: (piece: ArrayBuffer, firstUnit: number) => void,
   ): Promise<void> {
-    const { offset = 0, bytes, unitBytes } = range;
-    const unitsAtOnce = Math.max(1, Math.floor(pieceBytes / unitBytes));
+    const { offset = 0, bytes, unitBytes, maxPieceBytes = pieceBytes } = range;
+    const unitsAtOnce = Math.max(1, Math.floor(maxPieceBytes / unitBytes));
     const atOnce = Math.min(bytes, unitsAtOnce * unitBytes);
     const { MAP_READ, COPY_DST } = GPUBufferUsage;
     const staging = this.#create(atOnce, MAP_READ | COPY_DST);

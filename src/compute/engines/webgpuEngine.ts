@@ -3,16 +3,24 @@
  * a word, and only leaves of 32 bytes a row come back. B lies on the device whole; A and C pass through in bands of
  * rows, so that no buffer outgrows what the device binds. Runs in the GPU host.
  */
-import { maxExactSize } from '../../proof/protocol.js';
+import { leafBytes, maxExactSize } from '../../proof/protocol.js';
 import { rowLeaf } from '../../proof/rowTree.js';
 import { engineFailure } from '../engineFailure.js';
-import type { EngineSettings } from '../hostEngines.js';
-import type { EngineInfo, MatrixEngine, ProofRoundRequest, ProofRoundResult } from '../matrixEngine.js';
+import type {
+  EngineInfo,
+  MatrixEngine,
+  ProductResult,
+  ProofRoundRequest,
+  ProofRoundResult,
+} from '../matrixEngine.js';
+import type { EngineSettings } from '../startEngine.js';
 import { type DeviceJob, runOnDevice } from './deviceJob.js';
+import { type MatrixRows, openMatrixRows, requireCounts, requireKeys } from './matrixRows.js';
+import { cellsAtOnce, ProductCollector } from './productCollector.js';
 import { Stopwatch } from './stopwatch.js';
 import { adapterInfo, DeviceWatch, openDawn, refuseSoftware } from './webgpuDevice.js';
 import { packedPlaces, roundUp, WebgpuKernels } from './webgpuKernels.js';
-import type { CellType } from './wgsl/multiply.js';
+import { type CellType, depthStep } from './wgsl/multiply.js';
 
 export interface WebgpuEngineOptions extends EngineSettings {
   /** Uses the arithmetic for devices without a packed dot product. */
@@ -30,7 +38,8 @@ const defaultBandBytes = 256 * 1_024 * 1_024;
  * none. A slow integrated GPU needs half a second for so many; a software adapter is a hundred times slower.
  */
 const operationsAtOnce = { hardware: 2 ** 39, software: 2 ** 29 };
-const leafBytes = 32;
+/** A band of float32 inputs is turned here, on the way to the device. */
+const floatBandBytes = 64 * 1_024 * 1_024;
 const unaborted = new AbortController().signal;
 
 export async function startWebgpuEngine(options: WebgpuEngineOptions): Promise<MatrixEngine> {
@@ -60,6 +69,7 @@ export async function startWebgpuEngine(options: WebgpuEngineOptions): Promise<M
   const onDevice: OnDevice = {
     kernels,
     int8,
+    maxBytes,
     bandBytes: Math.min(maxBytes, options.maxBandBytes ?? defaultBandBytes),
     operationsAtOnce: described.isSoftware ? operationsAtOnce.software : operationsAtOnce.hardware,
     isHashing: options.hashing === 'device',
@@ -73,11 +83,14 @@ export async function startWebgpuEngine(options: WebgpuEngineOptions): Promise<M
   return {
     info,
     async proofRound(request, signal) {
+      requireCounts(request.size);
+      requireKeys(request.keyA, request.keyB);
       if (request.size > info.maxSize) throw engineFailure(`size ${request.size} is over ${info.maxSize}`);
       return await run(signal, (job) => proofRound(job, onDevice, request));
     },
-    async product() {
-      throw engineFailure('not yet');
+    async product(request, signal) {
+      const matrices = openMatrixRows(request);
+      return await run(signal, (job) => product(job, onDevice, matrices));
     },
   };
 }
@@ -85,6 +98,8 @@ export async function startWebgpuEngine(options: WebgpuEngineOptions): Promise<M
 interface OnDevice {
   readonly kernels: WebgpuKernels;
   readonly int8: CellType;
+  /** Of one buffer. */
+  readonly maxBytes: number;
   readonly bandBytes: number;
   readonly operationsAtOnce: number;
   /** Leaves are made on the device; otherwise C is read back and hashed here. */
@@ -161,6 +176,117 @@ async function proofRound(
     }
   }
   return { leaves, samples, timings: watch.timings() };
+}
+
+async function product(
+  job: DeviceJob,
+  { kernels, maxBytes, bandBytes, operationsAtOnce }: OnDevice,
+  matrices: MatrixRows,
+): Promise<ProductResult> {
+  const { rows, inner, columns } = matrices;
+  const shape = kernels.shapeFor(Math.min(rows, columns));
+  const { tile } = shape;
+  const places = roundUp(inner, depthStep);
+  const columnPitch = roundUp(columns, tile);
+  if (places * Math.max(columnPitch, tile) * 4 > maxBytes)
+    throw engineFailure('the matrices do not fit the device');
+  const bandRows = bandRowsFor(rows, Math.max(inner, columns), tile, Math.min(bandBytes, floatBandBytes));
+  const a = job.buffer(places * bandRows * 4);
+  const b = job.buffer(places * columnPitch * 4);
+  const c = job.buffer(Math.min(bandRows, rows) * columns * 4);
+  const collector = new ProductCollector(rows, columns);
+  await kernels.prepareMultiplying('float32', shape);
+
+  const watch = new Stopwatch();
+  await uploadRows(job, watch, matrices, { buffer: b, pitch: columnPitch });
+  const shared = {
+    shape,
+    cells: 'float32',
+    a,
+    b,
+    c,
+    pitchA: bandRows,
+    pitchB: columnPitch,
+    places,
+    columns,
+  } as const;
+  const sliceRows = Math.max(tile, Math.floor(operationsAtOnce / (2 * inner * columns) / tile) * tile);
+  for (let first = 0; first < rows; first += bandRows) {
+    const count = Math.min(bandRows, rows - first);
+    await uploadTurned(job, watch, matrices, { buffer: a, pitch: bandRows, first, count });
+    await watch.time('multiply', async () => {
+      for (let row = 0; row < count; row += sliceRows) {
+        kernels.multiply(job, { ...shared, rows: count }, row, Math.min(count, row + sliceRows));
+        await job.finish();
+      }
+    });
+    let hashMs = 0;
+    await watch.time('transfer', () =>
+      job.readPieces(
+        c,
+        { bytes: count * columns * 4, unitBytes: 4, maxPieceBytes: cellsAtOnce * 4 },
+        (piece) => {
+          const startedMs = performance.now();
+          collector.add(new Float32Array(piece));
+          hashMs += performance.now() - startedMs;
+        },
+      ),
+    );
+    watch.move('transfer', 'hash', hashMs);
+  }
+  return { ...collector.result(), timings: watch.timings() };
+}
+
+/** B: a line of the device's memory is a row of it. */
+async function uploadRows(
+  job: DeviceJob,
+  watch: Stopwatch,
+  { inner, columns, fill }: MatrixRows,
+  { buffer, pitch }: { readonly buffer: GPUBuffer; readonly pitch: number },
+): Promise<void> {
+  const rowsAtOnce = Math.max(1, Math.floor(cellsAtOnce / pitch));
+  for (let first = 0; first < inner; first += rowsAtOnce) {
+    const count = Math.min(rowsAtOnce, inner - first);
+    const values = new Float32Array(count * columns);
+    await watch.time('generate', () => fill('B', first, values));
+    await watch.time('transfer', () => {
+      const lines = new Float32Array(count * pitch);
+      for (let row = 0; row < count; row++) {
+        lines.set(values.subarray(row * columns, (row + 1) * columns), row * pitch);
+      }
+      job.write(buffer, first * pitch * 4, lines);
+      return job.finish();
+    });
+  }
+}
+
+/** A band of A: a line of the device's memory holds one column of it. */
+async function uploadTurned(
+  job: DeviceJob,
+  watch: Stopwatch,
+  { inner, fill }: MatrixRows,
+  band: {
+    readonly buffer: GPUBuffer;
+    readonly pitch: number;
+    readonly first: number;
+    readonly count: number;
+  },
+): Promise<void> {
+  const { buffer, pitch, first, count } = band;
+  const values = new Float32Array(count * inner);
+  await watch.time('generate', () => fill('A', first, values));
+  const placesAtOnce = Math.max(1, Math.floor(cellsAtOnce / pitch));
+  for (let place = 0; place < inner; place += placesAtOnce) {
+    await watch.time('transfer', () => {
+      const places = Math.min(placesAtOnce, inner - place);
+      const lines = new Float32Array(places * pitch);
+      for (let row = 0; row < count; row++) {
+        for (let at = 0; at < places; at++) lines[at * pitch + row] = values[row * inner + place + at]!;
+      }
+      job.write(buffer, place * pitch * 4, lines);
+      return job.finish();
+    });
+  }
 }
 
 /** As many rows as the bytes hold, in whole tiles. */
