@@ -12,6 +12,11 @@ export interface CliIo {
   /** Hidden input on a terminal; absent when there is no terminal. */
   readonly askSecret?: ((prompt: string) => Promise<string>) | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /**
+   * Shows a line on standard error that the next one replaces, and the empty one removes; absent when standard error
+   * is no terminal.
+   */
+  readonly progress?: ((line: string) => void) | undefined;
   /** All of standard input. */
   readonly readStdin?: (() => Promise<string>) | undefined;
 }

@@ -5,24 +5,27 @@ import { type LoadConfigOptions, loadConfig } from '../config/loadConfig.js';
 import { homePaths } from '../lib/homePaths.js';
 import { UsageError } from './usageError.js';
 
-/** Throws `config_invalid` when the files do not hold. */
-export function loadHomeConfig(source: LoadConfigOptions): Config {
+/**
+ * Throws `config_invalid` when the files do not hold.
+ * @param urlOption where the node's URL can be given instead
+ */
+export function loadHomeConfig(source: LoadConfigOptions, urlOption = '--url'): Config {
   const { configFile } = homePaths(source.home, source);
   if (!existsSync(configFile)) {
     throw new UsageError(
-      `There is no ${configFile} to tell the node's address and key. Give both with --url and --key, or another --home.`,
+      `There is no ${configFile} to tell the node's address and key. Give both with ${urlOption} and --key, or another --home.`,
     );
   }
   return loadConfig(source).config;
 }
 
 /** The URL of the node itself, not of a proxy in front of it; with TLS the name that its certificate is for. */
-export function homeNodeUrl({ node }: Pick<Config, 'node'>): string {
+export function homeNodeUrl({ node }: Pick<Config, 'node'>, urlOption = '--url'): string {
   const isTls = node.tls.certFile !== '';
   if (isTls && node.publicUrl !== '') return node.publicUrl;
   if (node.listenPort === 0) {
     throw new UsageError(
-      'node.listenPort is 0, so the port is another one at every start. Take it from the "listening" line of the node\'s log and give it with --url http://127.0.0.1:PORT.',
+      `node.listenPort is 0, so the port is another one at every start. Take it from the "listening" line of the node's log and give it with ${urlOption} http://127.0.0.1:PORT.`,
     );
   }
   const host = anyAddress[node.listenAddress] ?? node.listenAddress;

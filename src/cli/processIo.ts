@@ -2,9 +2,15 @@
 import { createAskSecret } from './askSecret.js';
 import type { CliIo, StreamIo } from './cliIo.js';
 
+/** Back to the first column, and what stands behind the cursor goes. */
+const eraseLine = '\r\x1b[K';
+
 export function createProcessIo(): CliIo & Omit<StreamIo, 'signal'> {
   const { stdin, stdout, stderr } = process;
+  const progress =
+    stderr.isTTY === true ? (line: string) => void stderr.write(`${eraseLine}${line}`) : undefined;
   return {
+    progress,
     out: (text) => void stdout.write(`${text}\n`),
     err: (text) => void stderr.write(`${text}\n`),
     askSecret: createAskSecret(),

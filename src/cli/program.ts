@@ -8,6 +8,7 @@ import { packageVersion } from '../lib/packageVersion.js';
 import type { CliIo } from './cliIo.js';
 import { declareAccounts, declareKeyCommands } from './commands/accountsCommands.js';
 import type { Action, Choose, Commands } from './commands/action.js';
+import { declareChallenge } from './commands/challengeCommands.js';
 import { declareConfig } from './commands/configCommand.js';
 import { declareSend } from './commands/sendCommand.js';
 import { declareStart } from './commands/startCommand.js';
@@ -27,7 +28,10 @@ const programs = {
   fxn: {
     usage: '$0 <command>\n\nSells a GPU box or an API to decentralised networks.',
     declare: (commands, choose) =>
-      declareSend(declareConfig(declareAccounts(declareStart(commands, choose), choose), choose), choose),
+      [declareStart, declareAccounts, declareConfig, declareSend, declareChallenge].reduce(
+        (declared, declare) => declare(declared, choose),
+        commands,
+      ),
     epilogue: '"fxn COMMAND --help" tells more about a command. The first "fxn start" writes what it needs.',
   },
   'fxn-keys': {

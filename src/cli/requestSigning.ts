@@ -29,12 +29,16 @@ const baseSepolia = 84_532;
 
 export type HomeConfig = () => Config;
 
-/** Loaded once and only when an option is missing: a request elsewhere needs no home. */
-export function configOnDemand(options: SigningOptions, { env }: CliIo): HomeConfig {
+/**
+ * Loaded once and only when an option is missing: a request elsewhere needs no home.
+ * @param urlOption where a command takes the node's URL
+ */
+export function configOnDemand(options: SigningOptions, { env }: CliIo, urlOption = '--url'): HomeConfig {
   const { config: configFile, modelBackend: modelBackendFile } = options;
   let loaded: Config | undefined;
   return () => {
-    loaded ??= loadHomeConfig({ home: resolveHome(options.home, env), configFile, modelBackendFile, env });
+    const home = resolveHome(options.home, env);
+    loaded ??= loadHomeConfig({ home, configFile, modelBackendFile, env }, urlOption);
     return loaded;
   };
 }

@@ -4,6 +4,7 @@
  * command line.
  */
 import { once } from 'node:events';
+import { answerSummary } from './answerSummary.js';
 import { ChatText } from './chatText.js';
 import type { CliIo, StreamIo } from './cliIo.js';
 import { exitCodes, withExitCode } from './exitCode.js';
@@ -106,7 +107,7 @@ async function printAnswer(
   const report = (): void => {
     // The shell's prompt and the summary begin on a line of their own.
     if (isTerminal && last !== undefined && last !== newline) io.stdout.write('\n');
-    io.err(summaryOf(answer, { firstByteAtMs, bytes }));
+    io.err(answerSummary(answer, { firstByteAtMs, bytes }));
   };
   try {
     for await (const piece of answer.body) {
@@ -129,20 +130,3 @@ async function printAnswer(
   }
   return answer.status >= 200 && answer.status < 300 ? exitCodes.done : exitCodes.failed;
 }
-
-function summaryOf(
-  { status, statusText, headers, sentAtMs }: SignedAnswer,
-  { firstByteAtMs, bytes }: { firstByteAtMs: number | undefined; bytes: number },
-): string {
-  const id = headers['x-request-id'];
-  return [
-    `${status} ${statusText}`.trim(),
-    ...(id === undefined ? [] : [`request ${id}`]),
-    ...(firstByteAtMs === undefined ? [] : [`first byte ${durationWords(firstByteAtMs - sentAtMs)}`]),
-    `total ${durationWords(performance.now() - sentAtMs)}`,
-    `${bytes} bytes`,
-  ].join('  ');
-}
-
-const durationWords = (ms: number): string =>
-  ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(2)} s`;

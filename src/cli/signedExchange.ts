@@ -181,7 +181,7 @@ const failureWords: Readonly<Record<string, string>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS; use http://.',
   ECONNRESET: 'the connection was reset.',
   ERR_TLS_CERT_ALTNAME_INVALID:
-    'its certificate is for another name. Give the name the certificate is for with --url.',
+    'its certificate is for another name. Give the URL with the name that the certificate is for.',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed. Name a CA file in NODE_EXTRA_CA_CERTS.',
 };
 

@@ -1,6 +1,7 @@
 /** Declares `fxn send`. Runs in the command line. */
 import type { Choose, Commands } from './action.js';
 import { withConfigFiles } from './configFiles.js';
+import { untilInterrupted } from './interruption.js';
 import { signingOptions } from './signingOptions.js';
 
 export const declareSend = (commands: Commands, choose: Choose): Commands =>
@@ -34,17 +35,6 @@ export const declareSend = (commands: Commands, choose: Choose): Commands =>
     (args) =>
       choose(async (io) => {
         const { send } = await import('../send.js');
-        const interruption = new AbortController();
-        const interrupt = (): void => {
-          interruption.abort();
-          // A body that is still being typed would keep the program waiting.
-          process.stdin.destroy();
-        };
-        process.once('SIGINT', interrupt);
-        try {
-          return await send(args, { ...io, signal: interruption.signal });
-        } finally {
-          process.off('SIGINT', interrupt);
-        }
+        return untilInterrupted((signal) => send(args, { ...io, signal }));
       }),
   );

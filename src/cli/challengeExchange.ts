@@ -1,0 +1,69 @@
+/** One signed challenge to a node and its whole answer, up to a bound. Runs in the command line. */
+import type { RequestSigner } from '../auth/signRequest.js';
+import { exchangeSigned, type SignedAnswer, type SigningScheme } from './signedExchange.js';
+
+export interface ChallengeSender {
+  /** Of the node's `/challenge`. */
+  readonly url: URL;
+  readonly signer: RequestSigner;
+  readonly scheme: SigningScheme;
+  /** Told before a challenge is signed a second time. */
+  readonly onSecondAttempt?: () => void;
+}
+
+export interface SentChallenge {
+  readonly type: string;
+  /** JSON. */
+  readonly payload: string;
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+  /** What to throw when the answer is larger. */
+  readonly tooLarge: () => Error;
+}
+
+export interface ChallengeAnswer extends Omit<SignedAnswer, 'body'> {
+  readonly text: string;
+  readonly bytes: number;
+  /** On the clock of `performance.now()`; `undefined` when no byte came. */
+  readonly firstByteAtMs: number | undefined;
+  readonly answeredAtMs: number;
+}
+
+export const challengePath = '/challenge';
+
+export async function sendChallenge(
+  { url, signer, scheme, onSecondAttempt }: ChallengeSender,
+  { type, payload, maxBytes, signal, tooLarge }: SentChallenge,
+): Promise<ChallengeAnswer> {
+  const { body, ...answer } = await exchangeSigned({
+    url,
+    method: 'POST',
+    // The payload as it was written: parsed and printed again, large numbers would change.
+    body: Buffer.from(`{"type":${JSON.stringify(type)},"payload":${payload}}`, 'utf8'),
+    signer,
+    scheme,
+    signal,
+    ...(onSecondAttempt === undefined ? {} : { onSecondAttempt }),
+  });
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  let firstByteAtMs: number | undefined;
+  for await (const piece of body) {
+    firstByteAtMs ??= performance.now();
+    bytes += piece.length;
+    if (bytes > maxBytes) throw tooLarge();
+    pieces.push(piece);
+  }
+  const answeredAtMs = performance.now();
+  return { ...answer, text: Buffer.concat(pieces).toString('utf8'), bytes, firstByteAtMs, answeredAtMs };
+}
+
+/** `undefined` when the text is no JSON. */
+export function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Some other server's page, or an answer that was cut off: the caller sees that it is none.
+    return undefined;
+  }
+}
