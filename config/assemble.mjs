@@ -34,7 +34,7 @@ for (const source of sources) {
     'simd',
   ]);
   if (error) {
-    console.error(`${source}: ${stderr.toString()}`);
+    process.stderr.write(`${source}: ${stderr.toString()}\n`);
     process.exit(1);
   }
 }

@@ -98,13 +98,15 @@ async function waitUntil(isSo: () => boolean, patienceMs: number): Promise<void>
 
 function gpuText(sample: GpuSample | undefined): string {
   if (sample === undefined) return 'GPUs: none found';
-  return [`GPUs, by ${sample.source}:`, ...sample.stats.map((stat, index) => `  ${index}  ${statText(stat)}`)].join(
-    '\n',
-  );
+  return [
+    `GPUs, by ${sample.source}:`,
+    ...sample.stats.map((stat, index) => `  ${index}  ${statText(stat)}`),
+  ].join('\n');
 }
 
 function statText(stat: GpuStat): string {
-  const known = (value: number | null, unit: string): string => (value === null ? 'unknown' : `${value}${unit}`);
+  const known = (value: number | null, unit: string): string =>
+    value === null ? 'unknown' : `${value}${unit}`;
   return [
     stat.name ?? 'unknown GPU',
     `driver ${stat.driver_version ?? 'unknown'}`,

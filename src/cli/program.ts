@@ -10,6 +10,7 @@ import { declareAccounts, declareKeyCommands } from './commands/accountsCommands
 import type { Action, Choose, Commands } from './commands/action.js';
 import { declareChallenge } from './commands/challengeCommands.js';
 import { declareConfig } from './commands/configCommand.js';
+import { declareGpu } from './commands/gpuCommands.js';
 import { declareSend } from './commands/sendCommand.js';
 import { declareStart } from './commands/startCommand.js';
 import { exitCodes, reportFailure } from './exitCode.js';
@@ -28,7 +29,7 @@ const programs = {
   fxn: {
     usage: '$0 <command>\n\nSells a GPU box or an API to decentralised networks.',
     declare: (commands, choose) =>
-      [declareStart, declareAccounts, declareConfig, declareSend, declareChallenge].reduce(
+      [declareStart, declareAccounts, declareConfig, declareSend, declareChallenge, declareGpu].reduce(
         (declared, declare) => declare(declared, choose),
         commands,
       ),
