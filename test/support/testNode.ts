@@ -147,7 +147,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
   };
 }
 
-/** Test defaults: free ports, two fronts, quick polling, the public test scheduler. */
+/** Test defaults: free ports, two fronts, quick polling, the public test scheduler, no native engines. */
 function testConfig({ rpcUrls, router, chainId = 84_532, config = {} }: TestNodeOptions): object {
   const defaults: Record<string, unknown> = {
     node: { listenPort: 0, threads: 2, drainTimeout: '5s' },
@@ -155,6 +155,8 @@ function testConfig({ rpcUrls, router, chainId = 84_532, config = {} }: TestNode
     rpcProvider: [...rpcUrls],
     schedulerAddress: schedulerKey.checksumAddress,
     chainId,
+    // Where OpenBLAS is installed every node would start a process for it.
+    compute: { gpu: 'off' },
     registry: {
       routerSmartContractAddress: router,
       gateway: { pollInterval: '1s' },
