@@ -12,11 +12,11 @@ export function keepWhileUsed<T>(open: () => T): () => T {
   let timer: NodeJS.Timeout | undefined;
   const drop = (): void => {
     kept = undefined;
-    timer = undefined;
   };
   return () => {
     kept ??= open();
-    timer = timer?.refresh() ?? setTimeout(drop, idleMs).unref();
+    clearTimeout(timer);
+    timer = setTimeout(drop, idleMs).unref();
     return kept;
   };
 }

@@ -28,7 +28,7 @@ interface DoubleExports {
 }
 
 /** Of k: 8 KiB a panel of B, 8 KiB a group of A, which the first cache holds together. */
-const blockLength = 256;
+const blockLength = 250;
 /** Rows and columns of a tile. */
 const tile = 4;
 const tileCells = tile * tile;
@@ -58,10 +58,13 @@ export function multiplyBand(band: ProductBand): undefined {
     }
     for (let k = 0; k < length; k++) {
       const from = (firstK + k) * columns + firstColumn;
-      const to = packedB + k * tile;
-      for (let column = 0; column < bandColumns; column++) {
-        const inPanel = column % tile;
-        memory[to + (column - inPanel) * length + inPanel] = b[from + column]!;
+      for (let column = 0, to = packedB + k * tile; column < bandColumns; column += tile) {
+        // Beyond the band's last column lie other values of B, or none.
+        memory[to] = b[from + column]!;
+        memory[to + 1] = b[from + column + 1]!;
+        memory[to + 2] = b[from + column + 2]!;
+        memory[to + 3] = b[from + column + 3]!;
+        to += tile * length;
       }
     }
     exports.multiplyDouble(packedA * 8, packedB * 8, tiles * 8, groups, panels, length);
