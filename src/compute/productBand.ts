@@ -3,7 +3,7 @@
  * rectangles. Runs in the compute threads.
  */
 import { keepWhileUsed } from './keepWhileUsed.js';
-import { openKernel } from './wasmKernel.js';
+import { openKernel, type WasmKernel } from './wasmKernel.js';
 
 /** Over shared memory: given in float64, or drawn, which float32 holds exactly. */
 export type MatrixValues = Float64Array | Float32Array;
@@ -35,11 +35,14 @@ const tileCells = tile * tile;
 /** Where the kernel's data begins, in values: what lies below belongs to the compiler. */
 const baseIndex = 512;
 
-const openState = keepWhileUsed(() => openKernel<DoubleExports>('matmulDouble'));
+const withKernel = keepWhileUsed(() => openKernel<DoubleExports>('matmulDouble'));
 
 export function multiplyBand(band: ProductBand): undefined {
+  withKernel((kernel) => multiplyWith(kernel, band));
+}
+
+function multiplyWith({ exports, reserve }: WasmKernel<DoubleExports>, band: ProductBand): void {
   const { a, b, target, inner, columns, firstRow, bandRows, firstColumn, bandColumns } = band;
-  const { exports, reserve } = openState();
   const groups = Math.ceil(bandRows / tile);
   const panels = Math.ceil(bandColumns / tile);
   const packedA = baseIndex;
