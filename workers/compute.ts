@@ -2,7 +2,7 @@
 import { setPriority } from 'node:os';
 import { recoverInJavaScript } from '#src/auth/recoverInJavaScript.js';
 import { readLargeChallenge } from '#src/challenge/readChallenge.js';
-import { drawMatrix } from '#src/compute/drawMatrix.js';
+import { fillDrawnRows } from '#src/compute/drawMatrix.js';
 import { renderMatrix as renderMatrixText } from '#src/compute/matrixJson.js';
 import { openBand } from '#src/compute/openedBand.js';
 import { multiplyBand } from '#src/compute/productBand.js';
@@ -18,9 +18,7 @@ const tasks = {
   recoverSigner: recoverInJavaScript,
   proofBand: proveBand,
   openedBand: openBand,
-  drawnBand: ({ rows, target }) => {
-    drawMatrix(rows, target);
-  },
+  drawnBand: ({ rows, target }) => fillDrawnRows(rows, target),
   productBand: multiplyBand,
   productRoot: hashCells,
   readChallenge({ body, maxMatrixSize }) {
