@@ -1,7 +1,7 @@
 /**
  * Runs the test suites: `npm test -- [part of a path…]`. A suite that starts another program says so in a
- * comment line of its own, `// needs: openssl curl`; where such a command is missing the suite is not run, and
- * the report says which, what is missing and how to install it. With FXN_REQUIRE_ALL=1 that is a failure.
+ * comment line of its own, `// needs: openssl curl`; where a command, a library or a file that this takes is missing
+ * the suite is not run, and the report says which, what is missing and how to install it. With FXN_REQUIRE_ALL=1 that is a failure.
  * `--missing-packages` prints the Debian packages that would have to be installed, and runs nothing.
  *
  * Output is the runner's own; only its totals are held back, so that they come last. Runs in a terminal and in CI.
@@ -18,21 +18,34 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { endDescendants, findDescendants, untilGone } from './support/descendants.js';
+import { swiftshaderDriver } from './support/swiftshader.js';
 
-/** Commands that suites may need, and the Debian package that brings each. */
-const packageOf: Readonly<Record<string, string>> = {
-  cc: 'gcc',
-  curl: 'curl',
-  git: 'git',
-  h2load: 'nghttp2-client',
-  haproxy: 'haproxy',
-  nc: 'netcat-openbsd',
-  nginx: 'nginx-light',
-  openssl: 'openssl',
-  'redis-server': 'redis-server',
-  script: 'bsdutils',
-  ss: 'iproute2',
-  wrk: 'wrk',
+interface Need {
+  /** Debian packages that bring it. */
+  readonly packages: readonly string[];
+  /** Files that it consists of, where it is no command; a bare name is a shared library. */
+  readonly files?: readonly string[];
+}
+
+const needs: Readonly<Record<string, Need>> = {
+  cc: { packages: ['gcc', 'libc6-dev'] },
+  curl: { packages: ['curl'] },
+  git: { packages: ['git'] },
+  h2load: { packages: ['nghttp2-client'] },
+  haproxy: { packages: ['haproxy'] },
+  nc: { packages: ['netcat-openbsd'] },
+  nginx: { packages: ['nginx-light'] },
+  openblas: { packages: ['libopenblas0-pthread'], files: ['libopenblas.so.0'] },
+  openssl: { packages: ['openssl'] },
+  'redis-server': { packages: ['redis-server'] },
+  script: { packages: ['bsdutils'] },
+  ss: { packages: ['iproute2'] },
+  // Dawn's way to an adapter without a GPU: the Vulkan loader, and the driver in software that Chromium brings.
+  swiftshader: {
+    packages: ['chromium', 'libvulkan1'],
+    files: [swiftshaderDriver, 'libvulkan.so.1'],
+  },
+  wrk: { packages: ['wrk'] },
 };
 
 interface Suite {
@@ -94,21 +107,34 @@ function findSuites(wanted: readonly string[]): Suite[] {
     // The compiler leaves the output of a deleted source behind.
     if (!existsSync(source)) continue;
     if (wanted.length > 0 && !wanted.some((part) => name.includes(part))) continue;
-    suites.push({ name, file: join(compiledFolder, path), missing: missingCommands(source) });
+    suites.push({ name, file: join(compiledFolder, path), missing: missingNeeds(source) });
   }
   return suites;
 }
 
-function missingCommands(source: string): string[] {
-  const commands = [...readFileSync(source, 'utf8').matchAll(needsLine)].flatMap(
+function missingNeeds(source: string): string[] {
+  const names = [...readFileSync(source, 'utf8').matchAll(needsLine)].flatMap(
     ([, list = '']) => list.match(/\S+/g) ?? [],
   );
-  for (const command of commands) {
-    if (packageOf[command] === undefined) {
-      throw new Error(`${source} needs ${command}, which the table in test/run.ts does not know`);
+  for (const name of names) {
+    if (needs[name] === undefined) {
+      throw new Error(`${source} needs ${name}, which the table in test/run.ts does not know`);
     }
   }
-  return commands.filter((command) => !isOnPath(command));
+  return names.filter((name) => !(needs[name]!.files?.every(hasFile) ?? isOnPath(name)));
+}
+
+function hasFile(file: string): boolean {
+  return file.includes('/')
+    ? existsSync(file)
+    : libraryFolders().some((folder) => existsSync(join(folder, file)));
+}
+
+/** Where the loader looks on Debian and its like. */
+function libraryFolders(): string[] {
+  const triplet = { x64: 'x86_64', arm64: 'aarch64' }[process.arch as string];
+  const folders = ['/usr/local/lib', `/usr/lib/${triplet}-linux-gnu`, '/usr/lib64', '/usr/lib'];
+  return [...(process.env['LD_LIBRARY_PATH']?.split(delimiter) ?? []), ...folders];
 }
 
 function isOnPath(command: string): boolean {
@@ -124,15 +150,15 @@ function isOnPath(command: string): boolean {
 }
 
 function packagesFor(missing: readonly Suite[]): string[] {
-  const commands = missing.flatMap((suite) => suite.missing);
-  return [...new Set(commands.map((command) => packageOf[command]!))].sort();
+  const packages = missing.flatMap((suite) => suite.missing).flatMap((name) => needs[name]!.packages);
+  return [...new Set(packages)].sort();
 }
 
 function notRunReport(heading: string): string {
   const lines = notRun.map(({ name, missing }) => `  test/${name}: no ${missing.join(', no ')}`);
   return [
     '',
-    `${notRun.length} of ${suites.length} suites ${heading}, because a command is missing:`,
+    `${notRun.length} of ${suites.length} suites ${heading}, because something is missing:`,
     ...lines,
     `  to run them: apt-get install -y --no-install-recommends ${packagesFor(notRun).join(' ')}`,
     '',

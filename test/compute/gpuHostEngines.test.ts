@@ -1,0 +1,89 @@
+// needs: swiftshader openblas
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import type { GpuHost } from '#src/compute/gpuHost.js';
+import type { EngineName } from '#src/compute/matrixEngine.js';
+import { swiftshaderEnvironment } from '#test/support/swiftshader.js';
+import { describeMatrixEngine, type EngineContractOptions } from './engineContract.js';
+import { engineOf, openTestHost, readyEngine, until } from './testHost.js';
+
+const contracts: readonly (readonly [EngineName, EngineContractOptions])[] = [
+  ['webgpu', { isFloat32: true, maxTestSize: 260 }],
+  ['gpujs', { isFloat32: true, maxTestSize: 70 }],
+  // Float64, but added up in an order of its own.
+  ['openblas', { isFloat32: true, takesGivenMatrices: false }],
+];
+
+let shared: GpuHost | undefined;
+const sharedHost = (): GpuHost => {
+  shared ??= openTestHost({ env: swiftshaderEnvironment(), cpuThreads: 2 });
+  return shared;
+};
+after(() => shared?.close());
+
+for (const [name, options] of contracts) {
+  describeMatrixEngine(
+    `${name} in the GPU host`,
+    // They share one host, as in the node; it ends with the suite.
+    async () => ({ engine: await readyEngine(sharedHost(), name), close: async () => undefined }),
+    options,
+  );
+}
+
+describe('the engines of the GPU host', () => {
+  it('name their device, and whether it is a GPU', async () => {
+    const host = sharedHost();
+    const webgpu = await readyEngine(host, 'webgpu');
+    const gpujs = await readyEngine(host, 'gpujs');
+    const openblas = await readyEngine(host, 'openblas');
+    for (const { info } of [webgpu, gpujs]) {
+      assert.match(info.device, /SwiftShader/);
+      assert.equal(info.isSoftware, true);
+    }
+    assert.deepEqual([webgpu.info.backend, gpujs.info.backend], ['webgpu', 'gpu']);
+    assert.match(openblas.info.device, /OpenBLAS \d/);
+    assert.deepEqual([openblas.info.backend, openblas.info.isSoftware], ['cpu', false]);
+  });
+
+  it('did all of this in one process', () => {
+    assert.equal(sharedHost().restarts, 0);
+  });
+
+  it('serve no software adapter unless that is allowed', async () => {
+    const host = openTestHost({ env: swiftshaderEnvironment(), isAllowedSoftware: false });
+    try {
+      await readyEngine(host, 'openblas');
+      for (const name of ['webgpu', 'gpujs'] as const) {
+        const { state, reason } = engineOf(host, name);
+        assert.equal(state, 'disabled');
+        assert.match(reason!, /^only a software adapter \(SwiftShader/);
+      }
+    } finally {
+      await host.close();
+    }
+  });
+
+  it('are disabled with the reason where there is no adapter', async () => {
+    const nothing = { ...process.env, VK_ICD_FILENAMES: '/dev/null' };
+    const host = openTestHost({ env: nothing });
+    try {
+      await until(() => host.engines().every(({ state }) => state !== 'starting'));
+      assert.equal(engineOf(host, 'webgpu').reason, 'no adapter');
+      assert.equal(engineOf(host, 'gpujs').reason, 'no adapter');
+    } finally {
+      await host.close();
+    }
+  });
+
+  it('are tried as configured: "webgpu" leaves gpu.js out', async () => {
+    const host = openTestHost({ gpu: 'webgpu', env: swiftshaderEnvironment() });
+    try {
+      assert.deepEqual(
+        host.engines().map(({ name }) => name),
+        ['webgpu', 'openblas'],
+      );
+    } finally {
+      await host.close();
+    }
+  });
+});
