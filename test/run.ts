@@ -29,6 +29,7 @@ const packageOf: Readonly<Record<string, string>> = {
   nc: 'netcat-openbsd',
   nginx: 'nginx-light',
   openssl: 'openssl',
+  ps: 'procps',
   'redis-server': 'redis-server',
   script: 'bsdutils',
   ss: 'iproute2',
