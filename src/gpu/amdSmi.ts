@@ -1,7 +1,6 @@
 /**
  * AMD GPUs as `amd-smi` describes them: what they are from `static`, asked once, what they do from `metric`. The
- * answer is a list, or since ROCm 7 an object around it; values are `{value, unit}`, and were numbers or text with a
- * unit before. Runs in main.
+ * answer is a list, or in newer releases an object around it; values are `{value, unit}`, and were bare numbers before. Runs in main.
  */
 import { foundOrNone, type GpuReader } from './gpuReader.js';
 import { type GpuFigures, type GpuReading, gpuReading } from './gpuReading.js';
@@ -95,27 +94,21 @@ function figuresOf(description: unknown, metric: unknown): GpuFigures {
     totalMb:
       mibOf(metric, [
         ['mem_usage', 'total_vram'],
-        ['fb_usage', 'fb_total'],
+        ['fb_usage', 'vram_total'],
       ]) ??
       mibOf(description, [
         ['vram', 'size'],
         ['vram', 'vram_size_mb'],
-        ['vram', 'vram_size'],
       ]),
     usedMb: mibOf(metric, [
       ['mem_usage', 'used_vram'],
-      ['fb_usage', 'fb_used'],
+      ['fb_usage', 'vram_used'],
     ]),
     freeMb: mibOf(metric, [['mem_usage', 'free_vram']]),
     utilizationGpu: number(['usage', 'gfx_activity'], ['usage', 'gfx_usage']),
     utilizationMemory: number(['usage', 'umc_activity'], ['usage', 'mem_usage']),
     // Servers have no sensor at the edge.
-    temperatureC: number(
-      ['temperature', 'edge'],
-      ['temperature', 'hotspot'],
-      ['temperature', 'edge_temperature'],
-      ['temperature', 'hotspot_temperature'],
-    ),
+    temperatureC: number(['temperature', 'edge'], ['temperature', 'hotspot']),
     powerW: number(['power', 'socket_power'], ['power', 'current_power'], ['power', 'average_socket_power']),
     smClockMhz: number(['clock', 'gfx_0', 'clk'], ['clock', 'gfx', 'cur_clk'], ['clock', 'gfx', 'clk']),
     memoryClockMhz: number(['clock', 'mem_0', 'clk'], ['clock', 'mem', 'cur_clk'], ['clock', 'mem', 'clk']),

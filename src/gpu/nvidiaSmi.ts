@@ -93,10 +93,14 @@ export function withMigInstances(gpus: readonly GpuReading[], listing: string): 
   ]);
 }
 
+/** Instances are made and removed by hand; each question costs as much as one for figures. */
+const listingKeptMs = 60_000;
+
 export function createNvidiaSmiReader(
   run: (call: ToolCall) => ReturnType<typeof runTool> = runTool,
 ): GpuReader {
   const command = 'nvidia-smi';
+  let listing: { readonly of: string; readonly output: string; readonly askedAtMs: number } | undefined;
   return {
     source: 'nvidia-smi',
     async read(signal) {
@@ -105,10 +109,16 @@ export function createNvidiaSmiReader(
       );
       if (answer.kind !== 'found') return answer;
       // Old drivers refuse a question for the MIG mode itself.
-      if (answer.gpus.every(({ stat }) => stat.utilization_gpu_pct !== null)) return answer;
-      const listing = await run({ command, args: ['-L'], signal });
-      if (listing.kind === 'hung') return listing;
-      return listing.kind === 'ended' ? foundOrNone(withMigInstances(answer.gpus, listing.output)) : answer;
+      const silent = answer.gpus.filter(({ stat }) => stat.utilization_gpu_pct === null);
+      if (silent.length === 0) return answer;
+      const of = silent.map(({ detail }) => detail.uuid).join();
+      if (listing?.of !== of || performance.now() - listing.askedAtMs > listingKeptMs) {
+        const outcome = await run({ command, args: ['-L'], signal });
+        if (outcome.kind === 'hung') return outcome;
+        if (outcome.kind !== 'ended') return answer;
+        listing = { of, output: outcome.output, askedAtMs: performance.now() };
+      }
+      return foundOrNone(withMigInstances(answer.gpus, listing.output));
     },
   };
 }
