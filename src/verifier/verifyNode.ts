@@ -6,13 +6,14 @@
  */
 import { randomBytes } from 'node:crypto';
 import { NodeError } from '../errors/nodeError.js';
+import { deferred } from '../lib/deferred.js';
 import { maxExactSize, maxOpenedRows } from '../proof/protocol.js';
 import { collectEvidence, type Evidence, type NodeChallenge } from './collectEvidence.js';
 import { judgeEvidence } from './judgeEvidence.js';
 import { passChances, teraOperations, type Verdict } from './verdict.js';
 
 export interface VerifyOptions
-  extends Omit<NodeChallenge, 'signal' | 'deadlineMs' | 'random'>,
+  extends Omit<NodeChallenge, 'signal' | 'deadlineMs' | 'random' | 'untilOthersTimed'>,
     Partial<Pick<NodeChallenge, 'signal' | 'deadlineMs' | 'random'>> {}
 
 /** More makes an answer of megabytes; a longer chain of work is a larger matrix. */
@@ -27,12 +28,21 @@ export async function verifyNode(options: VerifyOptions): Promise<Verdict> {
 }
 
 /**
- * Challenges all nodes at the same moment; verdicts come in the order of the nodes. The arithmetic, which holds up
- * the event loop and with it the clock, begins when the last answer has come; until then the opened rows are kept.
+ * Challenges all nodes at the same moment; verdicts come in the order of the nodes. What holds up the event loop, and
+ * with it the clock, waits: openings until all nodes were timed or half of the commitment's life is over, the
+ * arithmetic until the last answer has come.
  */
 export async function verifyNodes(nodes: readonly VerifyOptions[]): Promise<Verdict[]> {
   const challenges = nodes.map(completed);
-  const evidences = await Promise.all(challenges.map(collectEvidence));
+  const allTimed = deferred();
+  let untimed = challenges.length;
+  const untilOthersTimed = (): Promise<void> => {
+    if (--untimed === 0) allTimed.resolve();
+    return allTimed.promise;
+  };
+  const evidences = await Promise.all(
+    challenges.map((challenge) => collectEvidence({ ...challenge, untilOthersTimed })),
+  );
   return evidences.map((evidence, at) => {
     const challenge = challenges[at]!;
     challenge.onStep?.('checking', null);
