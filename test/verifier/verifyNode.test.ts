@@ -230,6 +230,31 @@ describe('several nodes', () => {
     );
   });
 
+  it('are all challenged again, with other seeds, when one of them has only just started', async () => {
+    const seeds: unknown[] = [];
+    const note = (ask: Ask, tooEarly: number): Ask => {
+      let refused = 0;
+      return async (type, payload, ...rest) => {
+        if (type !== 'MATRIX_MULTIPLICATION') return ask(type, payload, ...rest);
+        seeds.push(payload['seed']);
+        if (refused++ < tooEarly) return answerWith(401, refusal(401, 'auth_expired').body);
+        return ask(type, payload, ...rest);
+      };
+    };
+    const old = noting([], 'old', note(new ScriptedProver().ask, 0));
+    const young = noting([], 'young', note(new ScriptedProver().ask, 1));
+    assert.deepEqual(
+      (await verifyNodes([old, young])).map(({ verified }) => verified),
+      [true, true],
+    );
+    assert.equal(new Set(seeds).size, 4);
+    const stubborn = noting([], 'stubborn', note(new ScriptedProver().ask, 9));
+    const verdict = await verifyNode(stubborn);
+    assert.ok(!verdict.verified);
+    assert.equal(verdict.code, 'auth_expired');
+    assert.equal(seeds.length, 6);
+  });
+
   it('do not get a common seed', async () => {
     const seeds = new Set<unknown>();
     const ask = changed({
