@@ -1,4 +1,7 @@
-/** Public-key recovery without native code, over a millisecond a call. Runs in the compute pool only. */
+/**
+ * Public-key recovery without native code, over a millisecond a call. Runs in the compute pool and where
+ * nodes are verified.
+ */
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { publicKeyAddress } from './digest.js';
 import type { SignedDigest } from './signerRecovery.js';

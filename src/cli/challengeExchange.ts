@@ -7,6 +7,7 @@ export interface ChallengeSender {
   readonly url: URL;
   readonly signer: RequestSigner;
   readonly scheme: SigningScheme;
+  readonly maySignAgain: boolean;
   /** Told before a challenge is signed a second time. */
   readonly onSecondAttempt?: () => void;
 }
@@ -32,7 +33,7 @@ export interface ChallengeAnswer extends Omit<SignedAnswer, 'body'> {
 export const challengePath = '/challenge';
 
 export async function sendChallenge(
-  { url, signer, scheme, onSecondAttempt }: ChallengeSender,
+  { url, signer, scheme, maySignAgain, onSecondAttempt }: ChallengeSender,
   { type, payload, maxBytes, signal, tooLarge }: SentChallenge,
 ): Promise<ChallengeAnswer> {
   const { body, ...answer } = await exchangeSigned({
@@ -43,6 +44,7 @@ export async function sendChallenge(
     signer,
     scheme,
     signal,
+    maySignAgain,
     ...(onSecondAttempt === undefined ? {} : { onSecondAttempt }),
   });
   const pieces: Uint8Array[] = [];

@@ -45,7 +45,7 @@ export function challengeRun(options: ChallengeRunOptions, io: CliIo & StreamIo)
     try {
       const payload = await payloadOf(options.payload, io);
       const answer = await sendChallenge(
-        { url, signer, scheme, onSecondAttempt },
+        { url, signer, scheme, maySignAgain: true, onSecondAttempt },
         { type, payload, maxBytes: maxAnswerBytes, signal, tooLarge },
       );
       io.out(printedAnswer(answer.text, { isPretty: io.stdout.isTTY === true && options.json !== true }));

@@ -58,12 +58,7 @@ export function challengeVerify(options: ChallengeVerifyOptions, io: CliIo & Str
     try {
       const verdicts = await verifyNodes(
         nodes.map(({ url, address }, at) => ({
-          ask: askOver({
-            url,
-            signer,
-            scheme,
-            onSecondAttempt: () => progress.say(`${url.host} has only just started: signing again.`),
-          }),
+          ask: askOver({ url, signer, scheme, maySignAgain: false }),
           address,
           chainId,
           size,
@@ -135,7 +130,7 @@ function exitCodeOfVerdicts(verdicts: readonly Verdict[]): number {
 const progressIntervalMs = 500;
 
 /** How many nodes are at which step, where there is a terminal to show it on. */
-function startProgress(nodes: number, { progress, err }: Pick<CliIo, 'progress' | 'err'>) {
+function startProgress(nodes: number, { progress }: Pick<CliIo, 'progress'>) {
   const steps = new Map<number, Step>();
   const startedAtMs = performance.now();
   const show = (): void => {
@@ -151,10 +146,6 @@ function startProgress(nodes: number, { progress, err }: Pick<CliIo, 'progress' 
       if (steps.get(node) === step) return;
       steps.set(node, step);
       show();
-    },
-    say(sentence: string): void {
-      progress?.('');
-      err(sentence);
     },
     end(): void {
       clearInterval(timer);

@@ -29,6 +29,8 @@ export interface SignedRequest {
   readonly scheme?: SigningScheme;
   readonly signal: AbortSignal;
   readonly clock?: Clock;
+  /** False where a node must not see the same body twice, the second time with a head start; true by default. */
+  readonly maySignAgain?: boolean;
   /** Told before the request is signed a second time. */
   readonly onSecondAttempt?: () => void;
 }
@@ -67,10 +69,10 @@ const maxRefusalBytes = 64 * 1_024;
  * served it: whoever asks a node that has just started signs once more, a second later.
  */
 export async function exchangeSigned(request: SignedRequest): Promise<SignedAnswer> {
-  const { clock = systemClock } = request;
+  const { clock = systemClock, maySignAgain = true } = request;
   const signedAtS = nowSeconds(clock);
   const first = await attempt(request, signedAtS);
-  if (first.refusal !== 'auth_expired') return first;
+  if (first.refusal !== 'auth_expired' || !maySignAgain) return first;
   request.onSecondAttempt?.();
   const waitMs = Math.max(0, (signedAtS + 1) * 1_000 - clock.nowMs());
   await sleep(waitMs, undefined, { signal: request.signal });

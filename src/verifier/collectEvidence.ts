@@ -5,6 +5,7 @@
  * once without one holding up the clock of another.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AddressText } from '../lib/address.js';
 import type { Clock } from '../lib/clock.js';
 import { openedRowIndices } from '../proof/openedRows.js';
@@ -66,6 +67,11 @@ export interface NodeChallenge {
   readonly deadlineMs: number;
   readonly random: RandomBytes;
   readonly onStep?: ((step: Step, round: number | null) => void) | undefined;
+  /**
+   * Called when this node's time was taken, or there is none to take; resolves when that is so of all nodes that were
+   * challenged with it.
+   */
+  readonly untilOthersTimed?: (() => Promise<void>) | undefined;
 }
 
 export interface Evidence {
@@ -79,6 +85,10 @@ export interface Evidence {
 }
 
 const nonceBytes = 32;
+/** Share of a commitment's life that may pass while other nodes are still timed. */
+const waitingShare = 0.5;
+/** Whatever life a node promises to its commitment. */
+const longestWaitMs = 10 * 60_000;
 /** What an answer may spend on everything but rows and roots. */
 const headBytes = 64 * 1_024;
 const rootTextBytes = 100;
@@ -96,6 +106,7 @@ export async function collectEvidence(challenge: NodeChallenge): Promise<Evidenc
     maxBytes: headBytes + rounds * rootTextBytes,
     place: commitmentPlace,
   });
+  const othersTimed = challenge.untilOthersTimed?.();
   if (answer instanceof Refusal) {
     return { seed, timeMs: null, claim: null, commitment: answer, openings: [] };
   }
@@ -104,6 +115,11 @@ export async function collectEvidence(challenge: NodeChallenge): Promise<Evidenc
   const expected = { address, chainId, size, rounds, nowMs: clock.nowMs() };
   const commitment = readCommitment(answer.body, expected);
   if (commitment instanceof Refusal) return { seed, timeMs, claim, commitment, openings: [] };
+  // To take in rows that were opened holds up the clock of the others for some milliseconds.
+  if (othersTimed !== undefined) {
+    const leftMs = commitment.expiresAtS * 1_000 - clock.nowMs();
+    await firstOf(othersTimed, leftMs * waitingShare, challenge.signal);
+  }
   const openings: (readonly OpenedRow[] | Refusal)[] = [];
   for (let round = 0; round < rounds; round++) {
     onStep?.('opening', round);
@@ -165,6 +181,23 @@ async function askNode(
   const code = readErrorCode(body);
   const detail = `The node refused with ${status}${code === null ? '' : ` ${code}`}.`;
   return new Refusal('refused', detail, { place, status, code });
+}
+
+/** Resolves with `event`, or after a while without it. */
+async function firstOf(event: Promise<void>, mostMs: number, signal: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  const timer = sleep(Math.max(0, Math.min(mostMs, longestWaitMs)), undefined, {
+    signal: AbortSignal.any([signal, over.signal]),
+  });
+  try {
+    await Promise.race([event, timer]);
+  } catch (thrown) {
+    signal.throwIfAborted();
+    throw thrown;
+  } finally {
+    over.abort();
+    timer.catch(() => undefined);
+  }
 }
 
 /** Rejects with the signal's reason when it aborts, whether `work` listens to it or not. */

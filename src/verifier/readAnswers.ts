@@ -24,6 +24,8 @@ export interface Commitment {
   /** r ‖ s, 64 bytes. */
   readonly signature: Uint8Array;
   readonly recoveryId: 0 | 1;
+  /** Unix seconds, by the node's clock. */
+  readonly expiresAtS: number;
 }
 
 export interface ExpectedOpening {
@@ -84,8 +86,8 @@ export function readCommitment(body: unknown, expected: ExpectedCommitment): Com
   if (!isHash(merkleRoot) || merkleRoot !== rootTexts.at(-1)) {
     return new Refusal('wrong_root', 'merkleRoot is not the root of the last round.');
   }
-  if (!Number.isSafeInteger(expiresAt)) return malformed('proof.expiresAt is not a time in Unix seconds');
-  if ((expiresAt as number) * 1_000 + expiryToleranceMs < expected.nowMs) {
+  if (!isWholeNumber(expiresAt)) return malformed('proof.expiresAt is not a time in Unix seconds');
+  if (expiresAt * 1_000 + expiryToleranceMs < expected.nowMs) {
     return new Refusal('expired', 'The commitment was already out of date when it came.');
   }
   const signed = typeof signature === 'string' && signatureForm.test(signature) ? signature : undefined;
@@ -99,6 +101,7 @@ export function readCommitment(body: unknown, expected: ExpectedCommitment): Com
     roots: rootTexts.map(hexBytes),
     signature: bytes.subarray(0, 64),
     recoveryId,
+    expiresAtS: expiresAt,
   };
 }
 
@@ -192,6 +195,8 @@ export function readErrorCode(body: unknown): string | null {
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null;
+
+const isWholeNumber = (value: unknown): value is number => Number.isSafeInteger(value);
 
 const isHash = (value: unknown): value is string => typeof value === 'string' && hashForm.test(value);
 

@@ -5,14 +5,16 @@
  * One machine can answer for several addresses, except when all are challenged at the same moment: `verifyNodes`.
  */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NodeError } from '../errors/nodeError.js';
+import { deferred } from '../lib/deferred.js';
 import { maxExactSize, maxOpenedRows } from '../proof/protocol.js';
 import { collectEvidence, type Evidence, type NodeChallenge } from './collectEvidence.js';
 import { judgeEvidence } from './judgeEvidence.js';
-import { passChances, teraOperations, type Verdict } from './verdict.js';
+import { passChances, Refusal, teraOperations, type Verdict } from './verdict.js';
 
 export interface VerifyOptions
-  extends Omit<NodeChallenge, 'signal' | 'deadlineMs' | 'random'>,
+  extends Omit<NodeChallenge, 'signal' | 'deadlineMs' | 'random' | 'untilOthersTimed'>,
     Partial<Pick<NodeChallenge, 'signal' | 'deadlineMs' | 'random'>> {}
 
 /** More makes an answer of megabytes; a longer chain of work is a larger matrix. */
@@ -27,17 +29,45 @@ export async function verifyNode(options: VerifyOptions): Promise<Verdict> {
 }
 
 /**
- * Challenges all nodes at the same moment; verdicts come in the order of the nodes. The arithmetic, which holds up
- * the event loop and with it the clock, begins when the last answer has come; until then the opened rows are kept.
+ * Challenges all nodes at the same moment; verdicts come in the order of the nodes. What holds up the event loop, and
+ * with it the clock, waits: openings until all nodes were timed or half of the commitment's life is over, the
+ * arithmetic until the last answer has come.
  */
 export async function verifyNodes(nodes: readonly VerifyOptions[]): Promise<Verdict[]> {
   const challenges = nodes.map(completed);
-  const evidences = await Promise.all(challenges.map(collectEvidence));
+  const evidences = await collectTogether(challenges);
   return evidences.map((evidence, at) => {
     const challenge = challenges[at]!;
     challenge.onStep?.('checking', null);
     return verdictOf(challenge, evidence);
   });
+}
+
+/** What a node answers to whatever is dated before the second after its start. */
+const justStartedCode = 'auth_expired';
+const againAfterMs = 1_000;
+
+/**
+ * When a node has only just started all are challenged again, once: it has seen its seed, and to ask it alone, later
+ * than the others, would let one machine answer for both.
+ */
+async function collectTogether(challenges: readonly NodeChallenge[]): Promise<Evidence[]> {
+  const evidences = await collectOnce(challenges);
+  const isJustStarted = ({ commitment }: Evidence): boolean =>
+    commitment instanceof Refusal && commitment.code === justStartedCode;
+  if (!evidences.some(isJustStarted)) return evidences;
+  await sleep(againAfterMs, undefined, { signal: AbortSignal.any(challenges.map(({ signal }) => signal)) });
+  return collectOnce(challenges);
+}
+
+function collectOnce(challenges: readonly NodeChallenge[]): Promise<Evidence[]> {
+  const allTimed = deferred();
+  let untimed = challenges.length;
+  const untilOthersTimed = (): Promise<void> => {
+    if (--untimed === 0) allTimed.resolve();
+    return allTimed.promise;
+  };
+  return Promise.all(challenges.map((challenge) => collectEvidence({ ...challenge, untilOthersTimed })));
 }
 
 function completed(options: VerifyOptions): NodeChallenge {

@@ -1,6 +1,9 @@
 /** `fxn challenge verify` against real HTTP servers that play honest and dishonest nodes. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { type ChallengeVerifyOptions, challengeVerify } from '#src/cli/challengeVerify.js';
 import { deferred } from '#src/lib/deferred.js';
 import { oneModel, required, writeHome } from '#test/config/configHome.js';
@@ -190,6 +193,20 @@ describe('fxn challenge verify', () => {
     assert.equal(progress.at(-1), '');
   });
 
+  test('gives a node that has only just started another seed, not the same one with a head start', async (t) => {
+    const answer = honest();
+    let refused = false;
+    const { url, received } = await serveChallenges(t, (challenge, response) => {
+      if (refused) return answer(challenge, response);
+      refused = true;
+      return refusal(401, 'auth_expired');
+    });
+    assert.equal((await result({ node: [url], rounds: 1 })).exitCode, 0);
+    const seeds = received.flatMap(({ payload }) => payload['seed'] ?? []);
+    assert.equal(new Set(seeds).size, 2);
+    assert.equal(received.length, 3);
+  });
+
   test('signs for the recipient on request', async (t) => {
     const { url, received } = await serveChallenges(t, honest());
     assert.equal((await result({ node: [url], scheme: 'rfc9421' })).exitCode, 0);
@@ -278,6 +295,15 @@ describe('the words of fxn challenge verify', () => {
     assert.equal(exitCode, 0);
     assert.equal(received[0]!.payload['size'], 5);
     assert.equal(received[0]!.payload['backend'], 'cpu');
+  });
+
+  test('work in the executable', async (t) => {
+    const { url } = await serveChallenges(t, honest());
+    const program = fileURLToPath(import.meta.resolve('#dist/cli/fxn.js'));
+    const args = words('--node', url, '--address', address, '--size', '30', '--json');
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [program, ...args]);
+    assert.equal(stderr, '');
+    assert.equal((JSON.parse(stdout) as { verified: unknown }).verified, true);
   });
 
   test('have help, and defaults', async (t) => {

@@ -23,6 +23,7 @@ import {
 } from './scriptedProver.js';
 
 const clock = { nowMs: () => Date.now() };
+const nowInS = (): number => Math.floor(Date.now() / 1_000);
 
 const verify = (ask: Ask, options: Partial<VerifyOptions> = {}): Promise<Verdict> =>
   verifyNode({
@@ -156,39 +157,102 @@ describe('an honest prover', () => {
 });
 
 describe('several nodes', () => {
-  it('are all asked before any has answered, and judged after the last was timed', async () => {
-    const events: string[] = [];
-    const bothAsked = deferred();
-    const nodeOf = (name: string): VerifyOptions => {
-      const prover = new ScriptedProver();
-      return {
-        ask: async (type, ...rest) => {
-          if (type === 'MATRIX_MULTIPLICATION') {
-            events.push(`${name} asked`);
-            if (events.filter((event) => event.endsWith('asked')).length === 2) bothAsked.resolve();
-            await bothAsked.promise;
-          }
-          return prover.ask(type, ...rest);
-        },
-        onStep: (step) => {
-          if (step === 'checking') events.push(`${name} checked`);
-          if (step === 'opening') events.push(`${name} opened`);
-        },
-        address: proverAddress,
-        chainId: proverChainId,
-        size: 8,
-        rounds: 1,
-        rows: 4,
-        clock,
-      };
+  /** Notes when it is asked, when it has answered and what is done with it. */
+  const noting = (events: string[], name: string, ask: Ask): VerifyOptions => ({
+    ask: async (type, ...rest) => {
+      events.push(type === 'MATRIX_MULTIPLICATION' ? `${name} asked` : `${name} asked to open`);
+      const answer = await ask(type, ...rest);
+      if (type === 'MATRIX_MULTIPLICATION') events.push(`${name} answered`);
+      return answer;
+    },
+    onStep: (step) => {
+      if (step === 'checking') events.push(`${name} checked`);
+    },
+    address: proverAddress,
+    chainId: proverChainId,
+    size: 8,
+    rounds: 1,
+    rows: 4,
+    clock,
+  });
+
+  /** Waits with the commitment. */
+  const after =
+    (event: Promise<void>, ask: Ask): Ask =>
+    async (type, ...rest) => {
+      if (type === 'MATRIX_MULTIPLICATION') await event;
+      return ask(type, ...rest);
     };
-    const verdicts = await verifyNodes([nodeOf('a'), nodeOf('b')]);
+
+  it('are all asked at once, opened when all were timed, and judged when all has come', async () => {
+    const events: string[] = [];
+    const timed = deferred();
+    const quick = noting(events, 'quick', new ScriptedProver().ask);
+    const slow = noting(events, 'slow', after(timed.promise, new ScriptedProver().ask));
+    const verdicts = verifyNodes([quick, slow]);
+    // The quick node is long done.
+    setTimeout(timed.resolve, 50);
+    assert.deepEqual(
+      (await verdicts).map(({ verified }) => verified),
+      [true, true],
+    );
+    assert.deepEqual(events.slice(0, 4), ['quick asked', 'slow asked', 'quick answered', 'slow answered']);
+    assert.deepEqual(events.slice(4, 6).sort(), ['quick asked to open', 'slow asked to open']);
+    assert.deepEqual(events.slice(6), ['quick checked', 'slow checked']);
+  });
+
+  it('do not wait for a slow one until their commitments run out', async () => {
+    const events: string[] = [];
+    const opened = deferred();
+    const soon = new ScriptedProver();
+    // Half of this life is over at once.
+    const shortLived: Ask = async (type, ...rest) => {
+      if (type === 'MATRIX_MULTIPLICATION_OPEN') opened.resolve();
+      const answer = await soon.ask(type, ...rest);
+      if (type !== 'MATRIX_MULTIPLICATION') return answer;
+      return { ...answer, body: proofOf(answer.body as CommitAnswer, () => ({ expiresAt: nowInS() })) };
+    };
+    const quick = noting(events, 'quick', shortLived);
+    const slow = noting(events, 'slow', after(opened.promise, new ScriptedProver().ask));
+    const verdicts = await verifyNodes([quick, slow]);
     assert.deepEqual(
       verdicts.map(({ verified }) => verified),
       [true, true],
     );
-    assert.deepEqual(events.slice(0, 2), ['a asked', 'b asked']);
-    assert.deepEqual(events.slice(4), ['a checked', 'b checked']);
+  });
+
+  it('do not wait for one that cannot be reached', async () => {
+    const lost = noting([], 'lost', () => Promise.reject(new Error('no route')));
+    const verdicts = await verifyNodes([lost, noting([], 'good', new ScriptedProver().ask)]);
+    assert.deepEqual(
+      verdicts.map(({ reason }) => reason),
+      ['unreachable', null],
+    );
+  });
+
+  it('are all challenged again, with other seeds, when one of them has only just started', async () => {
+    const seeds: unknown[] = [];
+    const note = (ask: Ask, tooEarly: number): Ask => {
+      let refused = 0;
+      return async (type, payload, ...rest) => {
+        if (type !== 'MATRIX_MULTIPLICATION') return ask(type, payload, ...rest);
+        seeds.push(payload['seed']);
+        if (refused++ < tooEarly) return answerWith(401, refusal(401, 'auth_expired').body);
+        return ask(type, payload, ...rest);
+      };
+    };
+    const old = noting([], 'old', note(new ScriptedProver().ask, 0));
+    const young = noting([], 'young', note(new ScriptedProver().ask, 1));
+    assert.deepEqual(
+      (await verifyNodes([old, young])).map(({ verified }) => verified),
+      [true, true],
+    );
+    assert.equal(new Set(seeds).size, 4);
+    const stubborn = noting([], 'stubborn', note(new ScriptedProver().ask, 9));
+    const verdict = await verifyNode(stubborn);
+    assert.ok(!verdict.verified);
+    assert.equal(verdict.code, 'auth_expired');
+    assert.equal(seeds.length, 6);
   });
 
   it('do not get a common seed', async () => {
