@@ -37,6 +37,7 @@ const needs: Readonly<Record<string, Need>> = {
   nginx: { packages: ['nginx-light'] },
   openblas: { packages: ['libopenblas0-pthread'], files: ['libopenblas.so.0'] },
   openssl: { packages: ['openssl'] },
+  ps: { packages: ['procps'] },
   'redis-server': { packages: ['redis-server'] },
   script: { packages: ['bsdutils'] },
   ss: { packages: ['iproute2'] },
