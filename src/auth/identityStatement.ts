@@ -3,7 +3,7 @@
  * is fresh for whoever sent the nonce. Runs in main, which holds the node's key.
  */
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { personalDigest } from './digest.js';
+import { personalSignature } from './personalSignature.js';
 
 /** 32-byte digest to r(32) ‖ s(32) ‖ v(1), v 0 or 1, low s. */
 export type SignDigest = (digest: Uint8Array) => Uint8Array;
@@ -32,12 +32,7 @@ export function identityStatement({ address, chainId, nonce, timestamp }: Identi
   return ['fxn-identity/1', address, chainId, nonce, timestamp].join('\n');
 }
 
-/** What Ethereum adds to the recovery bit. */
-const recoveryOffset = 27;
-
 /** @returns 65 bytes in hex with `0x`, v 27 or 28 */
 export function signIdentityStatement(statement: IdentityStatement, sign: SignDigest): `0x${string}` {
-  const signature = Buffer.from(sign(personalDigest(identityStatement(statement))));
-  signature[64] = signature[64]! + recoveryOffset;
-  return `0x${signature.toString('hex')}`;
+  return personalSignature(identityStatement(statement), sign);
 }

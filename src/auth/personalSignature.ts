@@ -9,7 +9,7 @@ const recoveryOffset = 27;
  * @param sign a 32-byte digest to r ‖ s ‖ v, v 0 or 1
  * @returns 65 bytes in hex with `0x`, v 27 or 28
  */
-export function personalSignature(message: string, sign: (digest: Uint8Array) => Uint8Array): string {
+export function personalSignature(message: string, sign: (digest: Uint8Array) => Uint8Array): `0x${string}` {
   const signature = Buffer.from(sign(personalDigest(message)));
   signature[64] = signature[64]! + recoveryOffset;
   return `0x${signature.toString('hex')}`;

@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { NodeError, type NodeErrorData } from '../errors/nodeError.js';
 import type { Logger } from '../logger/logger.js';
 import { failureReason } from './engineFailure.js';
+import { hostEnvironment } from './hostEnvironment.js';
 import type { FromHost, Hashing, HostTask, HostTaskResult, ToHost } from './hostProtocol.js';
 import type {
   EngineInfo,
@@ -163,7 +164,13 @@ class SupervisedHost implements GpuHost {
   }
 
   #start(): void {
-    const { entry, env = process.env, cpuThreads, isAllowedSoftware, hashing = 'auto' } = this.#options;
+    const {
+      entry,
+      env = hostEnvironment(process.env),
+      cpuThreads,
+      isAllowedSoftware,
+      hashing = 'auto',
+    } = this.#options;
     const threads = cpuThreads === undefined ? {} : { OPENBLAS_NUM_THREADS: String(cpuThreads) };
     this.#starts++;
     this.#isStarted = false;

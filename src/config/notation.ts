@@ -101,9 +101,14 @@ export function printValue(notation: Notation, value: unknown): unknown {
 /** A URL of one of the schemes that names a host; white space and control characters, which `URL` drops, are refused. */
 function parseUrl(text: string, schemes: readonly string[]): URL | undefined {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  if (/[\u0000-\u0020\u007f]/.test(text) || !/^[a-z]+:\/\//i.test(text) || !URL.canParse(text))
+  if (/[\u0000-\u0020\u007f]/.test(text) || !/^[a-z]+:\/\//i.test(text)) return undefined;
+  let url: URL;
+  try {
+    // Not `URL.canParse`: in Node.js 20 it takes hosts that the constructor then refuses.
+    url = new URL(text);
+  } catch {
     return undefined;
-  const url = new URL(text);
+  }
   return schemes.includes(url.protocol) && url.hostname !== '' ? url : undefined;
 }
 
