@@ -19,9 +19,10 @@ import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { endDescendants, findDescendants, untilGone } from './support/descendants.js';
 
-/** Commands that suites may need, and the Debian package that brings each. */
+/** Commands that suites may need, and the Debian packages that bring each. */
 const packageOf: Readonly<Record<string, string>> = {
-  cc: 'gcc',
+  // The compiler alone brings no headers.
+  cc: 'gcc libc6-dev',
   curl: 'curl',
   git: 'git',
   h2load: 'nghttp2-client',
