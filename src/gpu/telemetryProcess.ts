@@ -5,8 +5,8 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { isRecord } from './jsonText.js';
 import { killGroup, markProcess, type ProcessMark } from './processMark.js';
-import { isRecord } from './readTool.js';
 import { toolEnvironment } from './toolEnvironment.js';
 
 export type TelemetryQuestion =
