@@ -4,7 +4,8 @@
  */
 import { foundOrNone, type GpuReader } from './gpuReader.js';
 import { type GpuFigures, type GpuReading, gpuReading } from './gpuReading.js';
-import { isRecord, parseJson, readOutput } from './readTool.js';
+import { isRecord, parseJson } from './jsonText.js';
+import { readOutput } from './readTool.js';
 import { runTool, type ToolCall } from './runTool.js';
 
 type Path = readonly string[];

@@ -6,7 +6,7 @@ import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { foundOrNone, type GpuReader } from './gpuReader.js';
 import { type GpuFigures, type GpuReading, gpuReading } from './gpuReading.js';
-import { isRecord } from './readTool.js';
+import { isRecord } from './jsonText.js';
 import type { TelemetryProcess } from './telemetryProcess.js';
 import { type MachineMemory, machineMemory, withUnifiedMemory } from './unifiedMemory.js';
 

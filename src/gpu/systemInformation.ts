@@ -8,7 +8,7 @@
  */
 import { foundOrNone, type GpuReader } from './gpuReader.js';
 import { type GpuReading, gpuReading } from './gpuReading.js';
-import { isRecord } from './readTool.js';
+import { isRecord } from './jsonText.js';
 import type { TelemetryProcess } from './telemetryProcess.js';
 import { isVirtualAdapter } from './virtualAdapter.js';
 

@@ -4,7 +4,7 @@
  */
 import { foundOrNone, type GpuReader } from './gpuReader.js';
 import { type GpuReading, gpuReading, wording } from './gpuReading.js';
-import { isRecord, parseJson } from './readTool.js';
+import { isRecord, parseJson } from './jsonText.js';
 import { runTool, type ToolCall, toolFailure } from './runTool.js';
 import { isVirtualAdapter } from './virtualAdapter.js';
 

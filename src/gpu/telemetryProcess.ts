@@ -5,8 +5,8 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { isRecord } from './jsonText.js';
 import { killGroup, markProcess, type ProcessMark } from './processMark.js';
-import { isRecord } from './readTool.js';
 import { toolEnvironment } from './toolEnvironment.js';
 
 export type TelemetryQuestion =
@@ -28,20 +28,29 @@ export interface TelemetryProcess {
 
 export interface TelemetryProcessOptions {
   readonly deadlineMs?: number;
+  /** For the first answer of a process, which loads and opens the library. */
+  readonly firstDeadlineMs?: number;
   /** After this long without a question the process costs memory for nothing. */
   readonly idleMs?: number;
 }
 
 const longestReason = 300;
+/**
+ * Without a program that keeps the driver awake, opening it wakes every GPU in turn, about a second or two each. From
+ * then on this process keeps it awake.
+ */
+const wakingMs = 20_000;
 
 export function createTelemetryProcess(options: TelemetryProcessOptions = {}): TelemetryProcess {
-  const { deadlineMs = 5_000, idleMs = 60_000 } = options;
+  const { deadlineMs = 5_000, firstDeadlineMs = wakingMs, idleMs = 60_000 } = options;
   let running: ChildProcess | undefined;
   let idle: NodeJS.Timeout | undefined;
   let isAsked = false;
+  let hasAnswered = false;
   let turn = 0;
 
   const start = (): ChildProcess => {
+    hasAnswered = false;
     const child = fork(fileURLToPath(import.meta.resolve('#workers/gpuTelemetry.js')), [], {
       // What a driver prints is not this program's output.
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -85,6 +94,7 @@ export function createTelemetryProcess(options: TelemetryProcessOptions = {}): T
       }
       const mark = child.pid === undefined ? null : markProcess(child.pid);
       const id = ++turn;
+      const patienceMs = hasAnswered ? deadlineMs : firstDeadlineMs;
 
       return new Promise((resolve) => {
         const settle = (answer: TelemetryAnswer): void => {
@@ -100,6 +110,7 @@ export function createTelemetryProcess(options: TelemetryProcessOptions = {}): T
         };
         const onMessage = (message: unknown): void => {
           if (!isRecord(message) || message['id'] !== id) return;
+          hasAnswered = true;
           if ('found' in message) settle({ kind: 'answered', found: message['found'] });
           else settle({ kind: 'failed', reason: String(message['reason']).slice(0, longestReason) });
         };
@@ -115,8 +126,8 @@ export function createTelemetryProcess(options: TelemetryProcessOptions = {}): T
         };
         const timer = setTimeout(() => {
           end();
-          settle({ kind: 'hung', reason: `no answer within ${deadlineMs} ms`, process: mark });
-        }, deadlineMs);
+          settle({ kind: 'hung', reason: `no answer within ${patienceMs} ms`, process: mark });
+        }, patienceMs);
         signal.addEventListener('abort', onAbort);
         child.on('message', onMessage);
         child.on('exit', onExit);

@@ -176,7 +176,7 @@ describe('the sampler', () => {
       const folder = temporaryFolder();
       writePrintingTool(folder, 'nvidia-smi', twoGpus);
       const failures: ProbeFailure[] = [];
-      const telemetry = createTelemetryProcess({ deadlineMs: kind === 'HANG' ? 2_000 : 60_000 });
+      const telemetry = createTelemetryProcess({ firstDeadlineMs: kind === 'HANG' ? 2_000 : 60_000 });
       const sampler = start(t, {
         intervalMs: 50,
         sources: [createNvmlReader(telemetry, [compileNvml(folder, kind)]), nvidiaSmiIn(folder, 60_000)],
@@ -215,7 +215,7 @@ describe('the sampler', () => {
 
   it('closes at once while the NVIDIA library does not return', async () => {
     const folder = temporaryFolder();
-    const telemetry = createTelemetryProcess({ deadlineMs: 1_000_000 });
+    const telemetry = createTelemetryProcess({ firstDeadlineMs: 1_000_000 });
     const sampler = createGpuSampler({
       log: silent,
       sources: [createNvmlReader(telemetry, [compileNvml(folder, 'HANG')])],

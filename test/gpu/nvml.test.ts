@@ -16,7 +16,7 @@ const { signal } = new AbortController();
 const patientMs = 60_000;
 
 const readerOf = (kind: NvmlKind, deadlineMs = patientMs): GpuReader =>
-  createNvmlReader(createTelemetryProcess({ deadlineMs }), [
+  createNvmlReader(createTelemetryProcess({ firstDeadlineMs: deadlineMs, deadlineMs }), [
     '/nowhere/libnvidia-ml.so.1',
     compileNvml(folder, kind),
   ]);
@@ -120,7 +120,7 @@ describe('the NVIDIA library', () => {
     const library = compileNvml(folder, 'HANG');
     const script = `
       const { createTelemetryProcess } = await import(${JSON.stringify(import.meta.resolve('#src/gpu/telemetryProcess.js'))});
-      const telemetry = createTelemetryProcess({ deadlineMs: 1000000 });
+      const telemetry = createTelemetryProcess({ firstDeadlineMs: 1000000 });
       const asked = telemetry.ask({ kind: 'nvml', library: ${JSON.stringify(library)} }, new AbortController().signal);
       await asked;`;
     const asker = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' });
@@ -138,7 +138,9 @@ describe('the NVIDIA library', () => {
   });
 
   it('that is no library is a failure', async (t) => {
-    const reader = createNvmlReader(createTelemetryProcess({ deadlineMs: patientMs }), ['/etc/hostname']);
+    const reader = createNvmlReader(createTelemetryProcess({ firstDeadlineMs: patientMs }), [
+      '/etc/hostname',
+    ]);
     t.after(() => reader.close?.());
     assert.equal((await reader.read(signal)).kind, 'failed');
   });

@@ -74,7 +74,7 @@ describe('controllers of systeminformation', () => {
   });
 
   it('are asked for in the telemetry process, and not on Linux', async () => {
-    const telemetry = createTelemetryProcess({ deadlineMs: 60_000 });
+    const telemetry = createTelemetryProcess({ firstDeadlineMs: 60_000 });
     const { signal } = new AbortController();
     assert.deepEqual(await createSystemInformationReader(telemetry, 'linux').read(signal), {
       kind: 'absent',
