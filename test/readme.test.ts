@@ -52,7 +52,7 @@ describe('the README', () => {
       assert.equal(status, 0, `${command}\n${stderr}`);
       run++;
     }
-    assert.equal(run, 3);
+    assert.equal(run, 5);
   });
 
   it('names scripts that exist', () => {

@@ -6,6 +6,7 @@
 import { NodeError, toNodeError } from '../errors/nodeError.js';
 import type { AddressText } from '../lib/address.js';
 import type { ChallengeBody } from '../lib/challengeBody.js';
+import { startDeadline } from '../lib/deadline.js';
 import type { Logger } from '../logger/logger.js';
 import type { ChallengeMetrics } from '../metrics/challengeMetrics.js';
 import type { Challenger } from './challenger.js';
@@ -70,11 +71,18 @@ export function answerChallenges(options: AnswerChallengesOptions): ChallengeDes
       const message = `The payload of ${challenger.type} is larger than ${largeBodyBytes} bytes.`;
       throw new NodeError('invalid_payload', { message });
     }
-    const deadline = AbortSignal.timeout(challenger.deadlineMs);
-    const signal = AbortSignal.any([left, deadline]);
+    const deadline = startDeadline(challenger.deadlineMs, left);
+    const { signal } = deadline;
     const note = (facts: Readonly<Record<string, unknown>>): void => void Object.assign(notes, facts);
-    const answer = await challenger.run(read.payload, { id, caller, signal, note });
-    return answer instanceof JsonText ? answer.text : JSON.stringify(answer);
+    try {
+      const answer = await challenger.run(read.payload, { id, caller, signal, note });
+      return answer instanceof JsonText ? answer.text : JSON.stringify(answer);
+    } catch (thrown) {
+      if (deadline.hasPassed) throw new NodeError('compute_timeout', { cause: thrown });
+      throw thrown;
+    } finally {
+      deadline.end();
+    }
   };
 
   return {

@@ -3,6 +3,7 @@
  * deadline from its arrival. A GPU engine that fails is made up for by the CPU, and the answer says so. Runs in main.
  */
 import { NodeError, toNodeError } from '../errors/nodeError.js';
+import { startDeadline } from '../lib/deadline.js';
 import type { Logger } from '../logger/logger.js';
 import { createJobLane } from './jobLane.js';
 import type { EngineInfo, EngineName, MatrixEngine } from './matrixEngine.js';

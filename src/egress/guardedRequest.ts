@@ -7,6 +7,7 @@
  */
 import { type IncomingHttpHeaders, request as requestHttp } from 'node:http';
 import type { Socket } from 'node:net';
+import { type Deadline, startDeadline } from '../lib/deadline.js';
 import { readAllowedHosts } from './allowedHosts.js';
 import { checkTarget, type Target, type TargetRefusal } from './checkTarget.js';
 import { type Connect, connectPinned, openConnection } from './openConnection.js';
@@ -55,14 +56,15 @@ export function createGuardedRequest(setup: GuardedRequestSetup): GuardedRequest
     resolve: setup.resolve ?? createResolveHost(),
   };
 
-  return async ({ method, url, deadlineMs, maxRedirects, signal }) => {
-    signal.throwIfAborted();
-    const deadline = AbortSignal.timeout(deadlineMs);
-    const ended = AbortSignal.any([signal, deadline]);
+  const follow = async (
+    { method, url, maxRedirects, signal }: GuardedRequestOptions,
+    deadline: Deadline,
+  ): Promise<GuardedOutcome> => {
+    const ended = deadline.signal;
     /** What to make of a failure: the caller's abort goes to the caller, the deadline comes before any other. */
     const failed = (failure: TransportFailure): GuardedOutcome => {
       signal.throwIfAborted();
-      return { kind: 'failed', failure: deadline.aborted ? 'timeout' : failure };
+      return { kind: 'failed', failure: deadline.hasPassed ? 'timeout' : failure };
     };
 
     let text = url;
@@ -100,6 +102,16 @@ export function createGuardedRequest(setup: GuardedRequestSetup): GuardedRequest
       if (redirects === maxRedirects) return failed('too_many_redirects');
       text = location;
       base = target.url;
+    }
+  };
+
+  return async (options) => {
+    options.signal.throwIfAborted();
+    const deadline = startDeadline(options.deadlineMs, options.signal);
+    try {
+      return await follow(options, deadline);
+    } finally {
+      deadline.end();
     }
   };
 }

@@ -7,6 +7,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AddressText } from '../lib/address.js';
+import { startDeadline } from '../lib/deadline.js';
 import type { Clock } from '../lib/clock.js';
 import { openedRowIndices } from '../proof/openedRows.js';
 import { seedBytes } from '../proof/protocol.js';
@@ -161,20 +162,22 @@ async function askNode(
   { ask, signal, deadlineMs }: NodeChallenge,
   { type, payload, maxBytes, place }: Question,
 ): Promise<NodeAnswer | Refusal> {
-  const deadline = AbortSignal.timeout(deadlineMs);
-  const ended = AbortSignal.any([signal, deadline]);
+  const deadline = startDeadline(deadlineMs, signal);
   let answer: NodeAnswer;
   try {
+    const ended = deadline.signal;
     answer = await untilAborted(ended, async () => ask(type, payload, ended, maxBytes));
   } catch (thrown) {
     signal.throwIfAborted();
     if (thrown instanceof AnswerTooLarge) return new Refusal('malformed', thrown.message, { place });
-    const detail = deadline.aborted
+    const detail = deadline.hasPassed
       ? `There was no complete answer within ${deadlineMs / 1_000} s.`
       : thrown instanceof Error
         ? thrown.message
         : 'The request failed.';
     return new Refusal('unreachable', detail, { place });
+  } finally {
+    deadline.end();
   }
   const { status, body } = answer;
   if (status >= 200 && status < 300) return answer;
