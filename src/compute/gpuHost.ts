@@ -34,6 +34,8 @@ export interface GpuHostLimits {
   readonly maxWaiting: number;
   /** Deaths in a row, no job done between them, after which no other host is started. */
   readonly maxDeathsInARow: number;
+  /** Deaths in the start of one engine, after which the next host goes without it. */
+  readonly maxDeathsInStart: number;
   readonly firstRestartMs: number;
   readonly longestRestartMs: number;
 }
@@ -93,14 +95,13 @@ const defaultLimits: GpuHostLimits = {
   abortGraceMs: 1_000,
   maxWaiting: 8,
   maxDeathsInARow: 5,
+  maxDeathsInStart: 2,
   firstRestartMs: 100,
   longestRestartMs: 10_000,
 };
 
 /** A host that ran this long without a job has not failed fast. */
 const steadyAfterMs = 30_000;
-/** An engine whose start ends the host as often as this is left out of the next one. */
-const maxDeathsInStart = 2;
 /** Nice value 15, like the compute threads: tokens come first. */
 const hostPriority = 15;
 /** Native libraries can be talkative; what one host says beyond this is dropped. */
@@ -228,22 +229,26 @@ class SupervisedHost implements GpuHost {
         this.#deathsInStart.delete(info.name);
         this.#setEngine({ name: info.name, state: 'ready', info, engine: this.#proxy(info) });
         this.#options.log.info({ engine: info.name, device: info.device }, 'compute engine ready');
+        this.#onSettled();
         break;
       }
       case 'engineDisabled':
         this.#startingEngine = undefined;
         this.#disable(message.name, message.reason);
-        break;
-      case 'started':
-        clearTimeout(this.#watchdog);
-        this.#isStarted = true;
-        this.#runNext();
+        this.#onSettled();
         break;
       case 'done':
       case 'failed':
         this.#onAnswer(message);
         break;
     }
+  }
+
+  #onSettled(): void {
+    if (this.engines().some(({ state }) => state === 'starting')) return;
+    clearTimeout(this.#watchdog);
+    this.#isStarted = true;
+    this.#runNext();
   }
 
   #onAnswer(answer: Extract<FromHost, { type: 'done' | 'failed' }>): void {
@@ -272,7 +277,7 @@ class SupervisedHost implements GpuHost {
     if (culprit !== undefined) {
       const deaths = (this.#deathsInStart.get(culprit) ?? 0) + 1;
       this.#deathsInStart.set(culprit, deaths);
-      if (deaths >= maxDeathsInStart) {
+      if (deaths >= this.#limits.maxDeathsInStart) {
         this.#disable(culprit, `the GPU host ${how} while this engine started`);
         // The others have done nothing wrong.
         this.#deathsInARow = 0;

@@ -37,9 +37,8 @@ export type ToHost =
 export type FromHost =
   /** Said before the engine's libraries are loaded, so that main knows whose fault a crash is. */
   | { readonly type: 'engineStarting'; readonly name: EngineName }
+  /** Jobs come once every engine is ready or disabled. */
   | { readonly type: 'engineReady'; readonly info: EngineInfo }
   | { readonly type: 'engineDisabled'; readonly name: EngineName; readonly reason: string }
-  /** Every engine is ready or disabled. */
-  | { readonly type: 'started' }
   | { readonly type: 'done'; readonly id: number; readonly result: HostTaskResult }
   | { readonly type: 'failed'; readonly id: number; readonly error: NodeErrorData };

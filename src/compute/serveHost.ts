@@ -34,6 +34,8 @@ export function serveHost(table: HostEngineTable): void {
   };
 
   const startEngines = async (settings: HostSettings): Promise<void> => {
+    // First, because what follows may hang.
+    await dieWithParent();
     for (const name of settings.engines) {
       say({ type: 'engineStarting', name });
       try {
@@ -47,7 +49,6 @@ export function serveHost(table: HostEngineTable): void {
         say({ type: 'engineDisabled', name, reason: failureReason(thrown) });
       }
     }
-    say({ type: 'started' });
   };
 
   const runJob = async (id: number, name: EngineName, task: HostTask): Promise<void> => {
@@ -83,7 +84,6 @@ export function serveHost(table: HostEngineTable): void {
         break;
     }
   });
-  void dieWithParent();
 }
 
 function runTask(engine: MatrixEngine, task: HostTask, signal: AbortSignal): Promise<HostTaskResult> {

@@ -1,10 +1,11 @@
 /** A GPU host for tests: the node's own or one with other engines, and what waits for its engines. Runs in suites. */
+import { readFileSync } from 'node:fs';
 import { type GpuHost, type GpuHostOptions, type HostEngine, startGpuHost } from '#src/compute/gpuHost.js';
 import type { EngineName, MatrixEngine } from '#src/compute/matrixEngine.js';
 import { createLogger } from '#src/logger/logger.js';
 
 /** Starts of real engines take seconds on busy cores. */
-const patienceMs = 120_000;
+const patienceMs = 60_000;
 const pollMs = 5;
 
 export function openTestHost(options: Partial<GpuHostOptions> = {}): GpuHost {
@@ -25,9 +26,11 @@ export function openOddHost(options: Partial<GpuHostOptions> = {}): GpuHost {
 export const engineOf = (host: GpuHost, name: EngineName): HostEngine =>
   host.engines().find((engine) => engine.name === name)!;
 
-/** Once it is ready; rejects with the reason when it is disabled. */
+/** Once the host has started; rejects with the reason when the engine is disabled. */
 export async function readyEngine(host: GpuHost, name: EngineName): Promise<MatrixEngine> {
-  const settled = await untilEngine(host, name, ({ state }) => state !== 'starting');
+  // Jobs wait for the start of all engines.
+  await until(() => host.engines().every(({ state }) => state !== 'starting'));
+  const settled = engineOf(host, name);
   if (settled.engine === undefined) throw new Error(`${name} is ${settled.state}: ${settled.reason}`);
   return settled.engine;
 }
@@ -49,12 +52,15 @@ export async function until(isSo: () => boolean): Promise<void> {
   }
 }
 
+/** Not so of one that has ended and whose exit code nobody has asked for. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    if (process.platform !== 'linux') return true;
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat[stat.lastIndexOf(')') + 2] !== 'Z';
   } catch {
-    // ESRCH: there is no such process.
+    // There is no such process.
     return false;
   }
 }
