@@ -101,14 +101,15 @@ export function createMatrixJobs(options: MatrixJobsOptions): MatrixJobs {
 
   return {
     async run(job) {
-      const deadline = AbortSignal.timeout(deadlineMs);
-      const signal = AbortSignal.any([job.signal, deadline]);
+      const deadline = startDeadline(deadlineMs, job.signal);
+      const { signal } = deadline;
       try {
         return await lane.run(() => attempt(job, signal), signal);
       } catch (thrown) {
-        if (deadline.aborted && !job.signal.aborted)
-          throw new NodeError('compute_timeout', { cause: thrown });
+        if (deadline.hasPassed) throw new NodeError('compute_timeout', { cause: thrown });
         throw thrown;
+      } finally {
+        deadline.end();
       }
     },
     get waiting() {
