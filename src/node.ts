@@ -167,6 +167,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       threads: config.compute.threads,
       maxQueued: signatureQueue,
       deadlineMs: config.compute.deadline,
+      onFault: (err) => log.error({ err }, 'a compute thread failed'),
     });
     closers.push(() => pool.close());
 

@@ -16,6 +16,8 @@ export interface ComputePoolOptions {
   readonly maxQueued: number;
   /** Longest a task may wait and run together, unless it says otherwise. */
   readonly deadlineMs: number;
+  /** A thread ended while no task was to blame; another one takes its place. */
+  readonly onFault?: (error: unknown) => void;
 }
 
 export interface TaskOptions {
@@ -54,7 +56,7 @@ export function createComputePool(options: ComputePoolOptions): ComputePool {
   const start = async (): Promise<Piscina> => {
     // Loaded with the first task only, like the threads.
     const { Piscina } = await import('piscina');
-    return new Piscina({
+    const pool = new Piscina({
       filename: fileURLToPath(import.meta.resolve('#workers/compute.js')),
       minThreads: 0,
       maxThreads: threads,
@@ -66,6 +68,9 @@ export function createComputePool(options: ComputePoolOptions): ComputePool {
       // A thread that waits in `Atomics.wait` runs no timer, and kernels are dropped by one.
       atomics: 'disabled',
     });
+    // Without a listener it would end the process.
+    pool.on('error', (error: unknown) => options.onFault?.(error));
+    return pool;
   };
 
   return {

@@ -7,8 +7,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AddressText } from '../lib/address.js';
-import { startDeadline } from '../lib/deadline.js';
 import type { Clock } from '../lib/clock.js';
+import { startDeadline } from '../lib/deadline.js';
 import { openedRowIndices } from '../proof/openedRows.js';
 import { seedBytes } from '../proof/protocol.js';
 import type { RandomBytes } from './checkRows.js';

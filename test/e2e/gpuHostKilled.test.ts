@@ -49,7 +49,8 @@ function hostsOf(node: number): number[] {
       const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
       const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       const command = readFileSync(`/proc/${name}/cmdline`, 'utf8');
-      if (state !== 'Z' && Number(parent) === node && command.includes('gpuHost.js')) hosts.push(Number(name));
+      if (state !== 'Z' && Number(parent) === node && command.includes('gpuHost.js'))
+        hosts.push(Number(name));
     } catch {
       // No process, or it ended meanwhile.
     }

@@ -6,7 +6,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread, workerData } from 'node:worker_threads';
 
-const isRegistry = !isMainThread && workerData !== null && 'gatewayPollIntervalMs' in workerData;
+const isRegistry = !isMainThread && workerData != null && 'gatewayPollIntervalMs' in workerData;
 
 if (isRegistry) {
   const file = join(process.env['FXN_TEST_COMMANDS']!, 'registry');
