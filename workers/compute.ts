@@ -1,7 +1,7 @@
 /** Entry of a compute thread: lowers its own priority and offers the tasks by name to Piscina. */
 import { setPriority } from 'node:os';
 import { recoverInJavaScript } from '#src/auth/recoverInJavaScript.js';
-import { drawMatrix } from '#src/compute/drawMatrix.js';
+import { fillDrawnRows } from '#src/compute/drawMatrix.js';
 import { openBand } from '#src/compute/openedBand.js';
 import { multiplyBand } from '#src/compute/productBand.js';
 import { hashCells } from '#src/compute/productRoot.js';
@@ -15,9 +15,7 @@ const tasks = {
   recoverSigner: recoverInJavaScript,
   proofBand: proveBand,
   openedBand: openBand,
-  drawnBand: ({ rows, target }) => {
-    drawMatrix(rows, target);
-  },
+  drawnBand: ({ rows, target }) => fillDrawnRows(rows, target),
   productBand: multiplyBand,
   productRoot: hashCells,
 } satisfies ComputeTaskTable;

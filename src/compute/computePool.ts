@@ -44,12 +44,13 @@ export interface ComputePool {
 }
 
 /** Jobs come in bursts or not for hours, and a thread starts in a tenth of a second. */
-const idleThreadMs = 15_000;
+const idleThreadMs = 10_000;
 
 export function createComputePool(options: ComputePoolOptions): ComputePool {
   const threads =
     options.threads === 'auto' ? Math.max(1, availableParallelism() - 1) : Math.max(1, options.threads);
   let piscina: Promise<Piscina> | undefined;
+  let pending = 0;
   const start = async (): Promise<Piscina> => {
     // Loaded with the first task only, like the threads.
     const { Piscina } = await import('piscina');
@@ -57,7 +58,10 @@ export function createComputePool(options: ComputePoolOptions): ComputePool {
       filename: fileURLToPath(import.meta.resolve('#workers/compute.js')),
       minThreads: 0,
       maxThreads: threads,
-      maxQueue: options.maxQueued,
+      // Piscina does not count tasks that wait with a signal, and all do; they are counted here.
+      maxQueue: Number.POSITIVE_INFINITY,
+      // Otherwise it changes their order each time it finds no free thread.
+      stricterFIFO: true,
       idleTimeout: idleThreadMs,
       // A thread that waits in `Atomics.wait` runs no timer, and kernels are dropped by one.
       atomics: 'disabled',
@@ -68,6 +72,9 @@ export function createComputePool(options: ComputePoolOptions): ComputePool {
     threads,
     async run(name, argument, { signal, deadlineMs = options.deadlineMs } = {}) {
       signal?.throwIfAborted();
+      if (pending >= threads + options.maxQueued) {
+        throw new NodeError('compute_failed', { meta: { task: name, reason: 'the queue is full' } });
+      }
       // One controller for both reasons: `AbortSignal.any` keeps what it made alive as long as a long-lived signal.
       const ending = new AbortController();
       const onAbort = (): void => ending.abort(signal?.reason);
@@ -76,6 +83,7 @@ export function createComputePool(options: ComputePoolOptions): ComputePool {
         deadlineMs,
       );
       signal?.addEventListener('abort', onAbort);
+      pending++;
       try {
         piscina ??= start();
         return await (await piscina).run(argument, { name, signal: ending.signal });
@@ -85,6 +93,7 @@ export function createComputePool(options: ComputePoolOptions): ComputePool {
         const reason = cause instanceof Error ? cause.message : String(cause);
         throw new NodeError('compute_failed', { meta: { task: name, reason }, cause });
       } finally {
+        pending--;
         clearTimeout(deadline);
         signal?.removeEventListener('abort', onAbort);
       }

@@ -137,7 +137,7 @@ export function createCpuEngine(pool: ComputePool, { maxThreads }: CpuEngineOpti
       root,
       samples: [target[0]!, target[(rows >>> 1) * columns + (columns >>> 1)]!],
       // A copy, because shared memory cannot be handed on everywhere.
-      cells: rows <= maxRowsInAnswer ? Float64Array.from(target) : undefined,
+      cells: rows <= maxRowsInAnswer ? target.slice() : undefined,
       timings: {
         totalMs: endMs - startMs,
         generateMs: request.kind === 'drawn' ? drawnMs - startMs : null,

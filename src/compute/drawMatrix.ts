@@ -16,11 +16,17 @@ export interface DrawnRows {
 
 const pieceValues = 65_536;
 
+export function drawMatrix(drawn: DrawnRows): Float32Array {
+  const values = new Float32Array(drawn.rows * drawn.size);
+  fillDrawnRows(drawn, values);
+  return values;
+}
+
 /** @param target gets the rows, one behind the other; may lie over shared memory */
-export function drawMatrix(
+export function fillDrawnRows(
   { key, which, size, firstRow, rows }: DrawnRows,
-  target: Float32Array | Float64Array = new Float32Array(rows * size),
-): Float32Array | Float64Array {
+  target: Float32Array | Float64Array,
+): undefined {
   const firstWord = (which === 'A' ? 0 : size * size) + firstRow * size;
   const words = new Uint32Array(Math.min(pieceValues, rows * size));
   for (let done = 0; done < rows * size; done += pieceValues) {
@@ -28,5 +34,4 @@ export function drawMatrix(
     fillKeystream(key, (firstWord + done) * 4, new Uint8Array(piece.buffer, 0, piece.byteLength));
     for (let i = 0; i < piece.length; i++) target[done + i] = (piece[i]! >>> 8) * 2 ** -24;
   }
-  return target;
 }

@@ -129,10 +129,14 @@ export function openInt8Kernel(): Int8Kernel {
     },
 
     packA({ key, rows, firstK, inner }) {
-      rows.forEach((row, at) => {
+      for (let at = 0; at < rows.length; ) {
+        // Whole rows that follow each other are one stretch of the stream; opening it anew costs more than a row.
+        let count = 1;
+        while (inner === size && rows[at + count] === rows[at]! + count) count++;
         const from = staging + at * inner;
-        fillKeystream(key, row * size + firstK, bytes.subarray(from, from + inner));
-      });
+        fillKeystream(key, rows[at]! * size + firstK, bytes.subarray(from, from + count * inner));
+        at += count;
+      }
       exports.packA(staging, inner, Math.ceil(rows.length / groupRows), pairsOf(inner), a);
     },
 

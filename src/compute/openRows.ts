@@ -27,7 +27,7 @@ const minInner = 512;
 /** As on a machine where everything else comes first. */
 const taskDeadlineMs = 60_000;
 
-/** @returns the rows one behind the other, `indices.length` × `size` */
+/** @returns the rows one behind the other, `indices.length` × `size`, over shared memory */
 export async function openRows(
   pool: ComputePool,
   { size, keyA, keyB, indices }: RowsToOpen,

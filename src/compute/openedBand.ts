@@ -3,7 +3,7 @@
  * So an opening of few rows splits over all threads, and none holds more of B than a block. Runs in the compute
  * threads.
  */
-import { blockLength, openInt8Kernel } from './int8Kernel.js';
+import { blockLength, type Int8Kernel, openInt8Kernel } from './int8Kernel.js';
 import { keepWhileUsed } from './keepWhileUsed.js';
 
 export interface OpenedBand {
@@ -18,10 +18,14 @@ export interface OpenedBand {
   readonly target: Int32Array;
 }
 
-const openState = keepWhileUsed(openInt8Kernel);
+const withKernel = keepWhileUsed(openInt8Kernel);
 
-export function openBand({ size, keyA, keyB, indices, firstK, inner, target }: OpenedBand): undefined {
-  const kernel = openState();
+export function openBand(band: OpenedBand): undefined {
+  withKernel((kernel) => openWith(kernel, band));
+}
+
+function openWith(kernel: Int8Kernel, band: OpenedBand): void {
+  const { size, keyA, keyB, indices, firstK, inner, target } = band;
   const rows = indices.length;
   kernel.layOut({ size, rows, innerA: inner, innerB: Math.min(inner, blockLength) });
   kernel.packA({ key: keyA, rows: indices, firstK, inner });

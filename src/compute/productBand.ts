@@ -3,7 +3,7 @@
  * rectangles. Runs in the compute threads.
  */
 import { keepWhileUsed } from './keepWhileUsed.js';
-import { openKernel } from './wasmKernel.js';
+import { openKernel, type WasmKernel } from './wasmKernel.js';
 
 /** Over shared memory: given in float64, or drawn, which float32 holds exactly. */
 export type MatrixValues = Float64Array | Float32Array;
@@ -28,18 +28,21 @@ interface DoubleExports {
 }
 
 /** Of k: 8 KiB a panel of B, 8 KiB a group of A, which the first cache holds together. */
-const blockLength = 256;
+const blockLength = 250;
 /** Rows and columns of a tile. */
 const tile = 4;
 const tileCells = tile * tile;
 /** Where the kernel's data begins, in values: what lies below belongs to the compiler. */
 const baseIndex = 512;
 
-const openState = keepWhileUsed(() => openKernel<DoubleExports>('matmulDouble'));
+const withKernel = keepWhileUsed(() => openKernel<DoubleExports>('matmulDouble'));
 
 export function multiplyBand(band: ProductBand): undefined {
+  withKernel((kernel) => multiplyWith(kernel, band));
+}
+
+function multiplyWith({ exports, reserve }: WasmKernel<DoubleExports>, band: ProductBand): void {
   const { a, b, target, inner, columns, firstRow, bandRows, firstColumn, bandColumns } = band;
-  const { exports, reserve } = openState();
   const groups = Math.ceil(bandRows / tile);
   const panels = Math.ceil(bandColumns / tile);
   const packedA = baseIndex;
@@ -58,10 +61,13 @@ export function multiplyBand(band: ProductBand): undefined {
     }
     for (let k = 0; k < length; k++) {
       const from = (firstK + k) * columns + firstColumn;
-      const to = packedB + k * tile;
-      for (let column = 0; column < bandColumns; column++) {
-        const inPanel = column % tile;
-        memory[to + (column - inPanel) * length + inPanel] = b[from + column]!;
+      for (let column = 0, to = packedB + k * tile; column < bandColumns; column += tile) {
+        // Beyond the band's last column lie other values of B, or none.
+        memory[to] = b[from + column]!;
+        memory[to + 1] = b[from + column + 1]!;
+        memory[to + 2] = b[from + column + 2]!;
+        memory[to + 3] = b[from + column + 3]!;
+        to += tile * length;
       }
     }
     exports.multiplyDouble(packedA * 8, packedB * 8, tiles * 8, groups, panels, length);

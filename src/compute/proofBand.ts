@@ -44,10 +44,13 @@ interface BandState {
 /** What one task packs at most, about 200 ms: other tasks of the pool are waiting. */
 const packedBytesPerTask = 96 * 1_024 * 1_024;
 
-const openState = keepWhileUsed((): BandState => ({ kernel: openInt8Kernel(), job: '', packedBlocks: 0 }));
+const withState = keepWhileUsed((): BandState => ({ kernel: openInt8Kernel(), job: '', packedBlocks: 0 }));
 
-export function proveBand({ size, keyA, keyB, firstRow, rows }: ProofBand): ProofBandResult {
-  const state = openState();
+export function proveBand(band: ProofBand): ProofBandResult {
+  return withState((state) => proveWith(state, band));
+}
+
+function proveWith(state: BandState, { size, keyA, keyB, firstRow, rows }: ProofBand): ProofBandResult {
   const { kernel } = state;
   const job = `${size} ${Buffer.from(keyB).toString('hex')}`;
   const blocks = Math.ceil(size / blockLength);

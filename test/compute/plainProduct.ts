@@ -11,17 +11,24 @@ export interface PlainProofRound {
 export function plainProofRound(size: number, keyA: Uint8Array, keyB: Uint8Array): PlainProofRound {
   const a = inputValues(keyA, 0, size * size);
   const b = inputValues(keyB, 0, size * size);
-  const cells = new Int32Array(size * size);
+  const cells = plainInt8Product(size, a, b);
   const leaves = new Uint8Array(size * 32);
+  for (let i = 0; i < size; i++) {
+    leaves.set(rowLeaf(i, new Uint8Array(cells.buffer, i * size * 4, size * 4)), i * 32);
+  }
+  return { cells, leaves };
+}
+
+export function plainInt8Product(size: number, a: Int8Array, b: Int8Array): Int32Array {
+  const cells = new Int32Array(size * size);
   for (let i = 0; i < size; i++) {
     const row = cells.subarray(i * size, (i + 1) * size);
     for (let k = 0; k < size; k++) {
       const factor = a[i * size + k]!;
       for (let j = 0; j < size; j++) row[j] = row[j]! + factor * b[k * size + j]!;
     }
-    leaves.set(rowLeaf(i, new Uint8Array(row.buffer, row.byteOffset, row.byteLength)), i * 32);
   }
-  return { cells, leaves };
+  return cells;
 }
 
 export interface PlainMatrices {
