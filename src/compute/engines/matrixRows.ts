@@ -1,5 +1,5 @@
 /** The rows of a product's inputs, given or drawn, in the precision of an engine. Runs in the GPU host. */
-import { drawMatrix } from '../drawMatrix.js';
+import { fillDrawnRows } from '../drawMatrix.js';
 import { engineFailure } from '../engineFailure.js';
 import type { ProductRequest } from '../matrixEngine.js';
 
@@ -21,7 +21,7 @@ export function openMatrixRows(request: ProductRequest): MatrixRows {
       inner: size,
       columns: size,
       fill(which, firstRow, target) {
-        drawMatrix({ key, which, size, firstRow, rows: target.length / size }, target);
+        fillDrawnRows({ key, which, size, firstRow, rows: target.length / size }, target);
       },
     };
   }
