@@ -24,6 +24,8 @@ export interface BlockedRoundOptions {
   readonly request: ProofRoundRequest;
   readonly signal: AbortSignal;
   readonly bandRows: number;
+  /** Rows of a block along the inner dimension, at most `blockInner(size)`. */
+  readonly inner: number;
   /** Called with blocks of one shape; returns the rows of the product, perhaps more than count. */
   readonly multiply: (block: Block) => Promise<readonly Float32Array[]>;
   readonly untold: readonly Stage[];
@@ -36,9 +38,8 @@ const maxInner = 1_040;
 export const blockInner = (size: number): number => Math.ceil(size / Math.ceil(size / maxInner));
 
 export async function blockedRound(options: BlockedRoundOptions): Promise<ProofRoundResult> {
-  const { request, signal, bandRows, multiply, untold } = options;
+  const { request, signal, bandRows, inner, multiply, untold } = options;
   const { size, keyA, keyB } = request;
-  const inner = blockInner(size);
   const blocks = Math.ceil(size / inner);
   const leaves = new Uint8Array(size * leafBytes);
   const middle = size >>> 1;

@@ -103,7 +103,7 @@ export async function startGpujsEngine({ isAllowedSoftware, onLost }: EngineSett
       const inner = blockInner(size);
       const bandRows = bandRowsFor(size, inner, size);
       return await withKernel({ bandRows, inner, columns: size }, (multiply) =>
-        blockedRound({ request, signal, bandRows, multiply, untold: ['transfer'] }),
+        blockedRound({ request, signal, bandRows, inner, multiply, untold: ['transfer'] }),
       );
     },
     async product(request, signal) {

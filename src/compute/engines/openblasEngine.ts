@@ -72,16 +72,17 @@ export async function startOpenblasEngine(): Promise<MatrixEngine> {
       requireKeys(request.keyA, request.keyB);
       const { size } = request;
       if (size > maxSize) throw engineFailure(`size ${size} is over ${maxSize}`);
-      const bandRows = bandRowsFor(size, blockInner(size), size);
+      const inner = blockInner(size);
+      const bandRows = bandRowsFor(size, inner, size);
       const c = new Float32Array(bandRows * size);
       const productRows = Array.from({ length: bandRows }, (_, row) =>
         c.subarray(row * size, (row + 1) * size),
       );
-      const multiply = async ({ rows, inner, columns, a, b }: Block): Promise<Float32Array[]> => {
+      const multiply = async ({ rows, columns, a, b }: Block): Promise<Float32Array[]> => {
         blas.multiplySingle({ rows, inner, columns }, a, b, c);
         return productRows;
       };
-      return await blockedRound({ request, signal, bandRows, multiply, untold: ['transfer'] });
+      return await blockedRound({ request, signal, bandRows, inner, multiply, untold: ['transfer'] });
     },
     async product(request, signal) {
       if (request.kind === 'given') throw engineFailure('OpenBLAS takes no given matrices');

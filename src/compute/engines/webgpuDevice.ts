@@ -18,14 +18,15 @@ export async function openDawn(): Promise<GPU> {
   return dawn;
 }
 
-/** What an adapter tells about itself, for `EngineInfo`. */
+/**
+ * What an adapter tells about itself, for `EngineInfo`. Dawn gives the hardware's name in lower case with hyphens, and
+ * the driver's as it is.
+ */
 export function adapterInfo(adapter: GPUAdapter): Pick<EngineInfo, 'device' | 'deviceInfo' | 'isSoftware'> {
   const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
-  const name = [description, device, [vendor, architecture].join(' ').trim(), 'unknown GPU'].find(
-    (text) => text !== '',
-  )!;
+  const name = device.replace(/-+$/, '') || `${vendor} ${architecture}`.trim() || 'unknown GPU';
   return {
-    device: name,
+    device: [name, description].filter((text) => text !== '').join(', '),
     deviceInfo: {
       name,
       // WebGPU hides them, so that pages cannot tell people apart.
@@ -34,6 +35,7 @@ export function adapterInfo(adapter: GPUAdapter): Pick<EngineInfo, 'device' | 'd
       cudaCores: null,
       vendor,
       architecture,
+      driver: description,
     },
     isSoftware: isFallbackAdapter,
   };

@@ -25,7 +25,7 @@ import { type CellType, depthStep } from './wgsl/multiply.js';
 export interface WebgpuEngineOptions extends EngineSettings {
   /** Uses the arithmetic for devices without a packed dot product. */
   readonly isUnpacked?: boolean;
-  /** Treats a software adapter like a GPU where shaders are chosen. */
+  /** Treats a software adapter like a GPU where shaders and ways are chosen. */
   readonly isHardwareShaped?: boolean;
   /** Bytes of C on the device at once. */
   readonly maxBandBytes?: number;
@@ -76,7 +76,7 @@ export async function startWebgpuEngine(options: WebgpuEngineOptions): Promise<M
   };
   const run = <Result>(signal: AbortSignal, work: (job: DeviceJob) => Promise<Result>): Promise<Result> =>
     runOnDevice(device, watch, signal, work);
-  if (options.hashing === 'auto' && !described.isSoftware) {
+  if (options.hashing === 'auto' && !hasSmallTiles) {
     onDevice.isHashing = await run(unaborted, (job) => isDeviceFasterAtHashing(job, kernels));
   }
 
