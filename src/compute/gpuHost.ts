@@ -38,6 +38,8 @@ export interface GpuHostLimits {
   readonly maxDeathsInStart: number;
   readonly firstRestartMs: number;
   readonly longestRestartMs: number;
+  /** After this long an engine that was left out because hosts died is tried again: drivers recover. */
+  readonly retryAfterMs: number;
 }
 
 export interface GpuHostOptions {
@@ -98,6 +100,7 @@ const defaultLimits: GpuHostLimits = {
   maxDeathsInStart: 2,
   firstRestartMs: 100,
   longestRestartMs: 10_000,
+  retryAfterMs: 300_000,
 };
 
 /** A host that ran this long without a job has not failed fast. */
@@ -117,6 +120,8 @@ class SupervisedHost implements GpuHost {
   readonly #limits: GpuHostLimits;
   readonly #engines = new Map<EngineName, HostEngine>();
   readonly #deathsInStart = new Map<EngineName, number>();
+  /** Left out because hosts died with them. */
+  readonly #fallen = new Set<EngineName>();
   readonly #waiting: Job[] = [];
   #running: Job | undefined;
   /** The caller no longer waits for the job that runs. */
@@ -129,6 +134,7 @@ class SupervisedHost implements GpuHost {
   #killedBecause: string | undefined;
   #watchdog: NodeJS.Timeout | undefined;
   #restart: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
   #exited: Promise<void> = Promise.resolve();
   #deathsInARow = 0;
   #lastId = 0;
@@ -159,6 +165,7 @@ class SupervisedHost implements GpuHost {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#restart);
+    clearTimeout(this.#retry);
     this.#kill('was closed');
     for (const job of this.#waiting.splice(0)) this.#fail(job, 'the GPU host is closed');
     await this.#exited;
@@ -248,7 +255,9 @@ class SupervisedHost implements GpuHost {
     if (this.engines().some(({ state }) => state === 'starting')) return;
     clearTimeout(this.#watchdog);
     this.#isStarted = true;
-    this.#runNext();
+    // A host that can do nothing costs memory all the same.
+    if (this.engines().every(({ state }) => state === 'disabled')) this.#kill('has no engine');
+    else this.#runNext();
   }
 
   #onAnswer(answer: Extract<FromHost, { type: 'done' | 'failed' }>): void {
@@ -278,12 +287,16 @@ class SupervisedHost implements GpuHost {
       const deaths = (this.#deathsInStart.get(culprit) ?? 0) + 1;
       this.#deathsInStart.set(culprit, deaths);
       if (deaths >= this.#limits.maxDeathsInStart) {
-        this.#disable(culprit, `the GPU host ${how} while this engine started`);
+        this.#fell(culprit, `the GPU host ${how} while this engine started`);
         // The others have done nothing wrong.
         this.#deathsInARow = 0;
       }
     }
     if (this.#isStarted && performance.now() - this.#startedAtMs > steadyAfterMs) this.#deathsInARow = 0;
+    if (this.engines().every(({ state }) => state === 'disabled')) {
+      this.#giveUp('no engine is left');
+      return;
+    }
     this.#deathsInARow++;
     this.#options.log.warn({ how, inARow: this.#deathsInARow, engine: culprit }, 'GPU host ended');
     for (const { name, state, info } of this.engines()) {
@@ -291,8 +304,6 @@ class SupervisedHost implements GpuHost {
     }
     if (this.#deathsInARow >= this.#limits.maxDeathsInARow) {
       this.#giveUp(`the GPU host failed ${this.#deathsInARow} times in a row; at last it ${how}`);
-    } else if (this.engines().every(({ state }) => state === 'disabled')) {
-      this.#giveUp('no engine is left');
     } else {
       const { firstRestartMs, longestRestartMs } = this.#limits;
       const delayMs = Math.min(longestRestartMs, firstRestartMs * 2 ** (this.#deathsInARow - 1));
@@ -302,9 +313,35 @@ class SupervisedHost implements GpuHost {
 
   #giveUp(reason: string): void {
     for (const { name, state } of this.engines()) {
-      if (state !== 'disabled') this.#disable(name, reason);
+      if (state !== 'disabled') this.#fell(name, reason);
     }
     for (const job of this.#waiting.splice(0)) this.#fail(job, reason);
+  }
+
+  #fell(name: EngineName, reason: string): void {
+    this.#fallen.add(name);
+    this.#disable(name, reason);
+    if (this.#retry !== undefined) return;
+    this.#retry = setTimeout(() => this.#tryFallenAgain(), this.#limits.retryAfterMs);
+    this.#retry.unref();
+  }
+
+  #tryFallenAgain(): void {
+    if (this.#running !== undefined || this.#waiting.length > 0) {
+      this.#retry = setTimeout(() => this.#tryFallenAgain(), this.#limits.longestRestartMs);
+      this.#retry.unref();
+      return;
+    }
+    this.#retry = undefined;
+    for (const name of this.#fallen) {
+      this.#deathsInStart.delete(name);
+      this.#setEngine({ name, state: 'starting' });
+    }
+    this.#fallen.clear();
+    this.#deathsInARow = 0;
+    // The end of the host that runs starts the next one.
+    if (this.#child === undefined) this.#start();
+    else this.#kill('is started again with engines that were left out');
   }
 
   #disable(name: EngineName, reason: string): void {

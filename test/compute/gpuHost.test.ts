@@ -126,6 +126,8 @@ describe('the GPU host', () => {
       const engine = await readyEngine(host, 'webgpu');
       const { pid } = host;
       await assert.rejects(oddJob(engine), failsWith(/no result within 2000 ms/));
+      // Its deadline should not pass while the next host starts.
+      await until(() => host.restarts === 1);
       await assertServes(await readyEngine(host, 'webgpu'));
       assert.equal(isRunning(pid!), false);
       assert.equal(host.restarts, 1);
@@ -195,6 +197,36 @@ describe('the GPU host', () => {
       }
       assert.equal(host.pid, undefined);
       await assert.rejects(oddJob(engine), failsWith(/3 times in a row/));
+    });
+  });
+
+  it('that was given up is tried again later, and serves if it can', async () => {
+    await withHost('webgpu:crashes', { maxDeathsInARow: 1, retryAfterMs: 300 }, async (host) => {
+      const engine = await readyEngine(host, 'webgpu');
+      await assert.rejects(oddJob(engine), failsWith(/ended by SIG/));
+      assert.equal(engineOf(host, 'webgpu').state, 'disabled');
+      const again = await untilEngine(host, 'webgpu', ({ state }) => state === 'ready');
+      await assertServes(again.engine!);
+    });
+  });
+
+  it('an engine that was left out is tried again later, beside those that serve', async () => {
+    await withHost('gpujs:crashesAtStart', { maxDeathsInStart: 1, retryAfterMs: 4_000 }, async (host) => {
+      await assertServes(await readyEngine(host, 'openblas'));
+      assert.equal(engineOf(host, 'gpujs').state, 'disabled');
+      const { restarts } = host;
+      await until(() => host.restarts > restarts);
+      await assertServes(await readyEngine(host, 'openblas'));
+      assert.equal(engineOf(host, 'gpujs').state, 'disabled');
+    });
+  });
+
+  it('that finds no engine ends, and nothing is said of a failure', async () => {
+    await withHost('webgpu:absent,gpujs:absent,openblas:absent', {}, async (host) => {
+      await until(() => host.engines().every(({ state }) => state === 'disabled'));
+      await until(() => host.pid === undefined);
+      assert.equal(engineOf(host, 'webgpu').reason, 'no adapter');
+      assert.equal(host.restarts, 0);
     });
   });
 
