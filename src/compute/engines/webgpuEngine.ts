@@ -129,10 +129,9 @@ async function proofRound(
   if (isHashing) await kernels.prepareHashing();
 
   const watch = new Stopwatch();
-  await watch.time('generate', () => {
-    kernels.growColumns(job, { size, key: keyB, stream, target: b, pitch: columnPitch });
-    return job.finish();
-  });
+  await watch.time('generate', () =>
+    kernels.growColumns(job, { size, key: keyB, stream, target: b, pitch: columnPitch }),
+  );
   const product = {
     shape,
     cells: int8,
@@ -146,10 +145,9 @@ async function proofRound(
   };
   for (let first = 0; first < size; first += bandRows) {
     const rows = Math.min(bandRows, size - first);
-    await watch.time('generate', () => {
-      kernels.growRows(job, { size, key: keyA, stream, target: a, pitch: bandRows }, first, first + rows);
-      return job.finish();
-    });
+    await watch.time('generate', () =>
+      kernels.growRows(job, { size, key: keyA, stream, target: a, pitch: bandRows }, first, first + rows),
+    );
     await watch.time('multiply', () =>
       multiplyBand(job, { kernels, dispatchSize }, { ...product, rows }, size),
     );
