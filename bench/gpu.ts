@@ -4,7 +4,7 @@
  * a second, and the share of the device's peak. Every root is compared with the CPU's where that got so far, and rows
  * of every product are computed anew.
  * `node dist/bench/gpu.js [--smoke] [--peak-tops N] [--no-software]`; minutes, the smoke run seconds. Without a GPU the
- * engines of the CPU run alone. A software adapter: `VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json`.
+ * engines of the CPU run alone; test/support/swiftshader.ts says how a software adapter is found.
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';

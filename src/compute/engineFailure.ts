@@ -13,5 +13,5 @@ export function toEngineFailure(thrown: unknown): NodeError {
 /** The reason of an engine's failure, or the message of anything else that was thrown. */
 export function failureReason(thrown: unknown): string {
   if (thrown instanceof NodeError && typeof thrown.meta['reason'] === 'string') return thrown.meta['reason'];
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  return thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
 }

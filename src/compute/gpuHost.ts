@@ -25,6 +25,7 @@ import type {
 } from './matrixEngine.js';
 
 export interface GpuHostLimits {
+  /** Of one engine, its self-test included. */
   readonly startDeadlineMs: number;
   /** Longest a job may wait and run together. */
   readonly jobDeadlineMs: number;
@@ -229,6 +230,7 @@ class SupervisedHost implements GpuHost {
     switch (message.type) {
       case 'engineStarting':
         this.#startingEngine = message.name;
+        this.#watch(this.#limits.startDeadlineMs, 'did not report its start in time');
         break;
       case 'engineReady': {
         const { info } = message;

@@ -67,6 +67,18 @@ describe('the engines of the GPU host', () => {
     }
   });
 
+  it('take matrices that lie over shared memory', async () => {
+    const values = (...cells: number[]): Float64Array => {
+      const shared = new Float64Array(new SharedArrayBuffer(cells.length * 8));
+      shared.set(cells);
+      return shared;
+    };
+    const webgpu = await readyEngine(sharedHost(), 'webgpu');
+    const given = { rows: 2, inner: 2, columns: 2, a: values(1, 2, 3, 4), b: values(5, 6, 7, 8) };
+    const { cells } = await webgpu.product({ kind: 'given', ...given }, new AbortController().signal);
+    assert.deepEqual([...cells!], [19, 22, 43, 50]);
+  });
+
   it('did all of this in one process', () => {
     assert.equal(sharedHost().restarts, 0);
   });

@@ -88,6 +88,10 @@ export async function startGpujsEngine({ isAllowedSoftware, onLost }: EngineSett
         watch.check();
         return rows;
       });
+    } catch (thrown) {
+      // What a lost device does to a job says nothing of the cause.
+      watch.check();
+      throw thrown;
     } finally {
       await library.destroy();
     }

@@ -15,11 +15,12 @@ import type {
 } from '../matrixEngine.js';
 import type { EngineSettings } from '../startEngine.js';
 import { type DeviceJob, runOnDevice } from './deviceJob.js';
+import { DispatchSize } from './dispatchSize.js';
 import { type MatrixRows, openMatrixRows, requireCounts, requireKeys } from './matrixRows.js';
 import { cellsAtOnce, ProductCollector } from './productCollector.js';
 import { Stopwatch } from './stopwatch.js';
 import { adapterInfo, DeviceWatch, openDawn, refuseSoftware } from './webgpuDevice.js';
-import { packedPlaces, roundUp, WebgpuKernels } from './webgpuKernels.js';
+import { type Product, packedPlaces, roundUp, WebgpuKernels } from './webgpuKernels.js';
 import { type CellType, depthStep } from './wgsl/multiply.js';
 
 export interface WebgpuEngineOptions extends EngineSettings {
@@ -33,11 +34,8 @@ export interface WebgpuEngineOptions extends EngineSettings {
 
 /** Enough for all of C up to size 8192; more would crowd out the models on the same GPU. */
 const defaultBandBytes = 256 * 1_024 * 1_024;
-/**
- * Operations of one dispatch: between two the job can be aborted, and a driver that ends long dispatches must see
- * none. A slow integrated GPU needs half a second for so many; a software adapter is a hundred times slower.
- */
-const operationsAtOnce = { hardware: 2 ** 39, software: 2 ** 29 };
+/** Of the first dispatch: milliseconds on a GPU. A software adapter is a hundred times slower. */
+const firstOperations = { hardware: 2 ** 33, software: 2 ** 28 };
 /** A band of float32 inputs is turned here, on the way to the device. */
 const floatBandBytes = 64 * 1_024 * 1_024;
 const unaborted = new AbortController().signal;
@@ -71,7 +69,9 @@ export async function startWebgpuEngine(options: WebgpuEngineOptions): Promise<M
     int8,
     maxBytes,
     bandBytes: Math.min(maxBytes, options.maxBandBytes ?? defaultBandBytes),
-    operationsAtOnce: described.isSoftware ? operationsAtOnce.software : operationsAtOnce.hardware,
+    dispatchSize: new DispatchSize(
+      described.isSoftware ? firstOperations.software : firstOperations.hardware,
+    ),
     isHashing: options.hashing === 'device',
   };
   const run = <Result>(signal: AbortSignal, work: (job: DeviceJob) => Promise<Result>): Promise<Result> =>
@@ -101,14 +101,14 @@ interface OnDevice {
   /** Of one buffer. */
   readonly maxBytes: number;
   readonly bandBytes: number;
-  readonly operationsAtOnce: number;
+  readonly dispatchSize: DispatchSize;
   /** Leaves are made on the device; otherwise C is read back and hashed here. */
   isHashing: boolean;
 }
 
 async function proofRound(
   job: DeviceJob,
-  { kernels, int8, bandBytes, operationsAtOnce, isHashing }: OnDevice,
+  { kernels, int8, bandBytes, dispatchSize, isHashing }: OnDevice,
   { size, keyA, keyB }: ProofRoundRequest,
 ): Promise<ProofRoundResult> {
   const shape = kernels.shapeFor(size);
@@ -129,10 +129,9 @@ async function proofRound(
   if (isHashing) await kernels.prepareHashing();
 
   const watch = new Stopwatch();
-  await watch.time('generate', () => {
-    kernels.growColumns(job, { size, key: keyB, stream, target: b, pitch: columnPitch });
-    return job.finish();
-  });
+  await watch.time('generate', () =>
+    kernels.growColumns(job, { size, key: keyB, stream, target: b, pitch: columnPitch }),
+  );
   const product = {
     shape,
     cells: int8,
@@ -144,19 +143,14 @@ async function proofRound(
     places,
     columns: size,
   };
-  const sliceRows = Math.max(tile, Math.floor(operationsAtOnce / (2 * size * size) / tile) * tile);
   for (let first = 0; first < size; first += bandRows) {
     const rows = Math.min(bandRows, size - first);
-    await watch.time('generate', () => {
-      kernels.growRows(job, { size, key: keyA, stream, target: a, pitch: bandRows }, first, first + rows);
-      return job.finish();
-    });
-    await watch.time('multiply', async () => {
-      for (let row = 0; row < rows; row += sliceRows) {
-        kernels.multiply(job, { ...product, rows }, row, Math.min(rows, row + sliceRows));
-        await job.finish();
-      }
-    });
+    await watch.time('generate', () =>
+      kernels.growRows(job, { size, key: keyA, stream, target: a, pitch: bandRows }, first, first + rows),
+    );
+    await watch.time('multiply', () =>
+      multiplyBand(job, { kernels, dispatchSize }, { ...product, rows }, size),
+    );
     const bandLeaves = leaves.subarray(first * leafBytes, (first + rows) * leafBytes);
     if (isHashing) {
       await watch.time('hash', () => {
@@ -180,7 +174,7 @@ async function proofRound(
 
 async function product(
   job: DeviceJob,
-  { kernels, maxBytes, bandBytes, operationsAtOnce }: OnDevice,
+  { kernels, maxBytes, bandBytes, dispatchSize }: OnDevice,
   matrices: MatrixRows,
 ): Promise<ProductResult> {
   const { rows, inner, columns } = matrices;
@@ -210,16 +204,12 @@ async function product(
     places,
     columns,
   } as const;
-  const sliceRows = Math.max(tile, Math.floor(operationsAtOnce / (2 * inner * columns) / tile) * tile);
   for (let first = 0; first < rows; first += bandRows) {
     const count = Math.min(bandRows, rows - first);
     await uploadTurned(job, watch, matrices, { buffer: a, pitch: bandRows, first, count });
-    await watch.time('multiply', async () => {
-      for (let row = 0; row < count; row += sliceRows) {
-        kernels.multiply(job, { ...shared, rows: count }, row, Math.min(count, row + sliceRows));
-        await job.finish();
-      }
-    });
+    await watch.time('multiply', () =>
+      multiplyBand(job, { kernels, dispatchSize }, { ...shared, rows: count }, inner),
+    );
     let hashMs = 0;
     await watch.time('transfer', () =>
       job.readPieces(
@@ -286,6 +276,25 @@ async function uploadTurned(
       job.write(buffer, place * pitch * 4, lines);
       return job.finish();
     });
+  }
+}
+
+/** All rows of a band, in as many dispatches as the device wants. */
+async function multiplyBand(
+  job: DeviceJob,
+  { kernels, dispatchSize }: Pick<OnDevice, 'kernels' | 'dispatchSize'>,
+  product: Product,
+  inner: number,
+): Promise<void> {
+  const { rows, columns, shape } = product;
+  const operationsPerRow = 2 * inner * columns;
+  let end = 0;
+  for (let row = 0; row < rows; row = end) {
+    end = Math.min(rows, row + dispatchSize.rows(operationsPerRow, shape.tile));
+    const startedMs = performance.now();
+    kernels.multiply(job, product, row, end);
+    await job.finish();
+    dispatchSize.learn((end - row) * operationsPerRow, performance.now() - startedMs);
   }
 }
 

@@ -7,7 +7,7 @@ import { rowHashShader, rowHashWorkgroup } from './wgsl/rowHash.js';
 
 const keystreamBlockBytes = 64;
 /** Keystream that exists at once, on its way into a packed matrix. */
-const streamBytes = 64 * 1_024 * 1_024;
+const streamBytes = 32 * 1_024 * 1_024;
 /** From here on a matrix fills large tiles, which read memory less often. The self-test uses both kinds. */
 const largeTileFrom = 256;
 const largeTile: TileShape = { tile: 128, side: 8 };
@@ -88,8 +88,8 @@ export class WebgpuKernels {
   }
 
   /** Rows `from` to `to` of A: the target's lines are rows, from 0 on. */
-  growRows(job: DeviceJob, lines: GrownLines, from: number, to: number): void {
-    this.#forPieces(lines.size, from, to, (first, end) => {
+  async growRows(job: DeviceJob, lines: GrownLines, from: number, to: number): Promise<void> {
+    await this.#forPieces(job, lines.size, from, to, (first, end) => {
       const start = this.#fillStream(job, lines, first, end);
       const uniforms = [end - first, lines.size, lines.size, 1, start, lines.pitch, first - from, 0];
       this.#packInto(job, lines, uniforms);
@@ -97,9 +97,9 @@ export class WebgpuKernels {
   }
 
   /** All of B: the target's lines are columns. */
-  growColumns(job: DeviceJob, lines: GrownLines): void {
+  async growColumns(job: DeviceJob, lines: GrownLines): Promise<void> {
     const { size, pitch } = lines;
-    this.#forPieces(size, 0, size, (first, end) => {
+    await this.#forPieces(job, size, 0, size, (first, end) => {
       const start = this.#fillStream(job, lines, first, end);
       this.#packInto(job, lines, [size, end - first, 1, size, start, pitch, 0, first / 4]);
     });
@@ -133,9 +133,18 @@ export class WebgpuKernels {
   }
 
   /** Pieces of rows that fit into the stream's buffer; each but the last is a multiple of four. */
-  #forPieces(size: number, from: number, to: number, grow: (first: number, end: number) => void): void {
+  async #forPieces(
+    job: DeviceJob,
+    size: number,
+    from: number,
+    to: number,
+    grow: (first: number, end: number) => void,
+  ): Promise<void> {
     const atOnce = Math.max(4, Math.floor(streamBytes / size / 4) * 4);
-    for (let first = from; first < to; first += atOnce) grow(first, Math.min(to, first + atOnce));
+    for (let first = from; first < to; first += atOnce) {
+      grow(first, Math.min(to, first + atOnce));
+      await job.finish();
+    }
   }
 
   /** @returns where in the stream's buffer row `first` begins */
