@@ -12,6 +12,8 @@ const openAiTypes: Readonly<Record<number, string>> = {
   401: 'authentication_error',
   404: 'invalid_request_error',
   405: 'invalid_request_error',
+  409: 'invalid_request_error',
+  410: 'invalid_request_error',
   413: 'invalid_request_error',
   429: 'rate_limit_error',
 };

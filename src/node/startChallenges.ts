@@ -13,9 +13,10 @@ import { createProofCommitter } from '../challenge/proofCommitter.js';
 import type { ComputePool } from '../compute/computePool.js';
 import { createCpuEngine } from '../compute/cpuEngine.js';
 import { failureReason } from '../compute/engineFailure.js';
+import { measureEngine } from '../compute/engineSpeed.js';
 import { type GpuHost, startGpuHost } from '../compute/gpuHost.js';
 import { createJobLane } from '../compute/jobLane.js';
-import type { EngineName } from '../compute/matrixEngine.js';
+import type { EngineName, MatrixEngine } from '../compute/matrixEngine.js';
 import { createMatrixJobs } from '../compute/matrixJobs.js';
 import { mayHaveNativeEngines } from '../compute/nativeHints.js';
 import { openRows } from '../compute/openRows.js';
@@ -71,8 +72,10 @@ export function startChallenges(options: ChallengesOptions): Challenges {
 
   const cpu = createCpuEngine(pool);
   let cpuFailure: string | undefined;
+  /** Both use the same cores; until they were measured the compute threads, which need no other process, do. */
+  let isOpenblasFaster = false;
+  const closing = new AbortController();
   const absence = compute.gpu === 'off' ? 'compute.gpu is off' : 'no GPU and no OpenBLAS was found';
-  let isClosed = false;
   let host: GpuHost | undefined;
   let sampler: GpuSampler | undefined;
   const latest = () => sampler?.latest();
@@ -80,7 +83,10 @@ export function startChallenges(options: ChallengesOptions): Challenges {
 
   const jobs = createMatrixJobs({
     cpu: () => (cpuFailure === undefined ? cpu : undefined),
-    hosted: () => (host?.engines() ?? []).flatMap(({ engine }) => (engine === undefined ? [] : [engine])),
+    hosted: () =>
+      (host?.engines() ?? []).flatMap(({ name, engine }) =>
+        engine === undefined || (name === 'openblas' && !isOpenblasFaster) ? [] : [engine],
+      ),
     maxWaiting: compute.maxQueued,
     deadlineMs: compute.deadline,
     log,
@@ -113,6 +119,17 @@ export function startChallenges(options: ChallengesOptions): Challenges {
       engines().map(({ name, backend, state }) => ({ name, backend, isReady: state === 'ready' })),
     hostRestarts: () => host?.restarts ?? 0,
   });
+
+  const compareWithOpenblas = async (openblas: MatrixEngine): Promise<void> => {
+    const own = await measureEngine(cpu, closing.signal);
+    const theirs = await measureEngine(openblas, closing.signal);
+    isOpenblasFaster = theirs > own;
+    const [wasm, blas] = [own, theirs].map((speed) => Number(speed.toPrecision(3)));
+    log.info(
+      { wasmGops: wasm, openblasGops: blas, uses: isOpenblasFaster ? 'openblas' : 'wasm' },
+      'CPU engines compared',
+    );
+  };
 
   const deadlineMs = compute.deadline + marginMs;
   const desk = answerChallenges({
@@ -165,19 +182,28 @@ export function startChallenges(options: ChallengesOptions): Challenges {
     ...desk,
     begin() {
       sampler = createGpuSampler({ log, clock, onFailure: ({ source }) => gpuMetrics.countFailure(source) });
-      testEngine(cpu).catch((thrown: unknown) => {
-        if (isClosed) return;
+      const tested = testEngine(cpu).catch((thrown: unknown) => {
+        if (closing.signal.aborted) return;
         cpuFailure = failureReason(thrown);
         log.error({ engine: cpu.info.name, reason: cpuFailure }, 'compute engine disabled');
       });
       const isWanted = compute.gpu === 'webgpu' || (compute.gpu !== 'off' && mayHaveNativeEngines());
       if (!isWanted) return;
+      let isMeasured = false;
       host = startGpuHost({
         gpu: compute.gpu === 'webgpu' ? 'webgpu' : 'auto',
         isAllowedSoftware: compute.gpu === 'webgpu',
         cpuThreads: pool.threads,
         limits: { jobDeadlineMs: compute.deadline },
         log,
+        onState(states) {
+          const { engine } = states.find(({ name }) => name === 'openblas') ?? {};
+          if (isMeasured || engine === undefined) return;
+          isMeasured = true;
+          tested
+            .then(() => compareWithOpenblas(engine))
+            .catch((err: unknown) => log.debug({ err }, 'the engines of the CPU were not compared'));
+        },
       });
     },
     details: () => ({
@@ -185,7 +211,7 @@ export function startChallenges(options: ChallengesOptions): Challenges {
       gpus: { ...(sampler?.status() ?? notSampled), count: latest()?.stats.length ?? null },
     }),
     async close() {
-      isClosed = true;
+      closing.abort(new NodeError('draining'));
       await Promise.all([host?.close(), sampler?.close()]);
     },
   };
