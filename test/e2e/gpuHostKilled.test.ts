@@ -14,8 +14,8 @@ import { swiftshaderDriver } from '../support/swiftshader.js';
 import { sendSigned, startTestStand, type TestStand } from '../support/testStand.js';
 
 const challenges = propertyRuns(1_000);
-/** Challenges between two kills, on average. */
-const killEvery = 5;
+/** Challenges of one client between two kills, on average. */
+const killEvery = 20;
 const sizes = [33, 128, 200];
 const seedBytes = [1, 2, 3, 4];
 
@@ -72,6 +72,9 @@ describe('a GPU host that is killed at random', () => {
   });
   after(() => stand?.close());
 
+  const isUp = (): Promise<number | undefined> =>
+    stand.node.metric('fxn_compute_engine_up', { engine: 'webgpu' });
+
   it(`answers ${challenges} challenges rightly, or says clearly that it could not`, async () => {
     const expected = new Map(
       seedBytes.flatMap((byte) => sizes.map((size) => [`${byte}/${size}`, expectedRoot(byte, size)])),
@@ -94,36 +97,39 @@ describe('a GPU host that is killed at random', () => {
       const outcome = answer.status === 200 ? body.backend : 'failed';
       ran.set(outcome, (ran.get(outcome) ?? 0) + 1);
     };
+    /** While the job is with the host, or on its way there or back. A host that starts is spared: see its own suite. */
+    const killDuring = async (pending: Promise<void>): Promise<void> => {
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 30));
+      if ((await isUp()) !== 1) return await pending;
+      for (const host of hostsOf(stand.node.pid)) {
+        process.kill(host, 'SIGKILL');
+        kills++;
+      }
+      await pending;
+    };
     const client = async (count: number): Promise<void> => {
       for (let sent = 0; sent < count; sent++) {
+        // Some come while there is no host, most find one.
+        if (Math.random() < 0.8) await eventually(isUp, (up) => up === 1);
         const pending = challenge();
-        if (Math.random() < 1 / killEvery) {
-          // While the job is with the host, or on its way there or back.
-          await new Promise((resolve) => setTimeout(resolve, Math.random() * 30));
-          for (const host of hostsOf(stand.node.pid)) {
-            process.kill(host, 'SIGKILL');
-            kills++;
-          }
-        }
-        await pending;
+        if (sent === 0 || Math.random() < 1 / killEvery) await killDuring(pending);
+        else await pending;
       }
     };
     await Promise.all([client(Math.ceil(challenges / 2)), client(Math.floor(challenges / 2))]);
 
     assert.ok(kills > 0, 'nothing was killed');
-    assert.ok((ran.get('webgpu') ?? 0) > 0, `no answer came from the GPU host: ${JSON.stringify([...ran])}`);
+    assert.ok(
+      (ran.get('webgpu') ?? 0) > challenges / 4,
+      `hardly an answer came from the GPU host: ${JSON.stringify([...ran])}`,
+    );
     assert.ok((ran.get('failed') ?? 0) < challenges / 10, `too many failed: ${JSON.stringify([...ran])}`);
     assert.equal(await stand.node.metric('fxn_thread_restarts_total'), undefined);
   });
 
-  it('is started again and answers as before, unless it failed too often', async () => {
+  it('is started again and answers as before', async () => {
     const { node, scheduler } = stand;
-    const state = await eventually(
-      () => node.metric('fxn_compute_engine_up', { engine: 'webgpu' }),
-      (up) => up === 1,
-      30_000,
-    );
-    assert.equal(state, 1);
+    await eventually(isUp, (up) => up === 1);
     assert.equal(hostsOf(node.pid).length, 1);
     const answer = await sendSigned(node.port, scheduler, {
       path: '/challenge',
