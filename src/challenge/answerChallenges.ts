@@ -113,7 +113,8 @@ export function answerChallenges(options: AnswerChallengesOptions): ChallengeDes
         } else log.warn({ ...tell(error.code), reason: error.message, ...error.meta }, 'challenge refused');
         throw error;
       } finally {
-        open.delete(key);
+        // A front that was started anew counts from one again, and may have the number of one that still ends.
+        if (open.get(key)?.abort === abort) open.delete(key);
       }
     },
     leave(ticket) {

@@ -34,6 +34,8 @@ export function forwardChallenge({ front, answer, leave }: ForwardChallengeOptio
       },
       (thrown: unknown) => {
         isAnswered = true;
+        // Main may be at it still, when it was this side's deadline that passed.
+        leave(ticket);
         x.attempt(() => {
           throw thrown;
         });
