@@ -36,8 +36,8 @@ export interface AnswerChallengesOptions {
 }
 
 export interface ChallengeDesk {
-  /** The answer as JSON. @throws NodeError for every refusal and fault */
-  answer(challenge: ForwardedChallenge): Promise<string>;
+  /** The answer as JSON; bytes lie over shared memory. @throws NodeError for every refusal and fault */
+  answer(challenge: ForwardedChallenge): Promise<string | Uint8Array>;
   /** Stops one; nobody waits for its answer. */
   leave(ticket: ChallengeTicket): void;
   /** Stops all of a front that has ended. */
@@ -63,7 +63,7 @@ export function answerChallenges(options: AnswerChallengesOptions): ChallengeDes
     { id, caller, body }: ForwardedChallenge,
     left: AbortSignal,
     notes: Record<string, unknown>,
-  ): Promise<string> => {
+  ): Promise<string | Uint8Array> => {
     const read = body.length > largeBodyBytes ? await options.readLarge(body, left) : readChallenge(body);
     const challenger = challengerOf(read.type);
     notes['type'] = challenger.type;

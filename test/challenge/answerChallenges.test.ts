@@ -51,6 +51,44 @@ describe('the challenge desk', () => {
     await ofNewFront;
   });
 
+  it('an answer of megabytes goes out piece by piece, no faster than it is taken (it held up every stream of the front)', async () => {
+    const bytes = new Uint8Array(new SharedArrayBuffer(1_000_001)).fill(0x31);
+    const pieces: Buffer[] = [];
+    const events: string[] = [];
+    let drained: () => void = () => undefined;
+    const handle = forwardChallenge({
+      front: 0,
+      answer: () => Promise.resolve(bytes),
+      leave: () => undefined,
+    });
+    const x = {
+      id: 'request-1',
+      caller,
+      body: { bytes: body },
+      isOpen: true,
+      releaseBody: () => undefined,
+      onEnd: () => undefined,
+      attempt: (step: () => void) => step(),
+      set onDrain(listener: () => void) {
+        drained = listener;
+      },
+      start: (status: number, _headers: unknown, length: number) => events.push(`${status} ${length}`),
+      write(piece: Buffer) {
+        pieces.push(piece);
+        return pieces.length !== 2;
+      },
+    };
+    handle(x as unknown as Exchange);
+    for (let turn = 0; turn < 20; turn++) await nextTurn();
+    assert.deepEqual([events, pieces.length], [['200 1000001'], 2]);
+    drained();
+    for (let turn = 0; turn < 20; turn++) {
+      await nextTurn();
+      if (pieces.length === 4) x.isOpen = false;
+    }
+    assert.equal(Buffer.compare(Buffer.concat(pieces), Buffer.from(bytes)), 0);
+  });
+
   it('a front that has waited long enough tells main to stop', async () => {
     const left: number[] = [];
     const answered: string[] = [];
