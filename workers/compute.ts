@@ -5,6 +5,7 @@ import { readLargeChallenge } from '#src/challenge/readChallenge.js';
 import { fillDrawnRows } from '#src/compute/drawMatrix.js';
 import { renderMatrix as renderMatrixText } from '#src/compute/matrixJson.js';
 import { openBand } from '#src/compute/openedBand.js';
+import { renderSharedOpening } from '#src/compute/openingJson.js';
 import { multiplyBand } from '#src/compute/productBand.js';
 import { hashCells } from '#src/compute/productRoot.js';
 import { proveBand } from '#src/compute/proofBand.js';
@@ -29,6 +30,7 @@ const tasks = {
     }
   },
   renderMatrix: renderMatrixText,
+  renderOpening: renderSharedOpening,
 } satisfies ComputeTaskTable;
 
 // Piscina finds a task by the name of its export.
@@ -41,4 +43,5 @@ export const {
   productRoot,
   readChallenge,
   renderMatrix,
+  renderOpening,
 } = tasks;

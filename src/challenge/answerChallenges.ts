@@ -36,8 +36,8 @@ export interface AnswerChallengesOptions {
 }
 
 export interface ChallengeDesk {
-  /** The answer as JSON. @throws NodeError for every refusal and fault */
-  answer(challenge: ForwardedChallenge): Promise<string>;
+  /** The answer as JSON; bytes lie over shared memory. @throws NodeError for every refusal and fault */
+  answer(challenge: ForwardedChallenge): Promise<string | Uint8Array>;
   /** Stops one; nobody waits for its answer. */
   leave(ticket: ChallengeTicket): void;
   /** Stops all of a front that has ended. */
@@ -63,7 +63,7 @@ export function answerChallenges(options: AnswerChallengesOptions): ChallengeDes
     { id, caller, body }: ForwardedChallenge,
     left: AbortSignal,
     notes: Record<string, unknown>,
-  ): Promise<string> => {
+  ): Promise<string | Uint8Array> => {
     const read = body.length > largeBodyBytes ? await options.readLarge(body, left) : readChallenge(body);
     const challenger = challengerOf(read.type);
     notes['type'] = challenger.type;
@@ -113,7 +113,8 @@ export function answerChallenges(options: AnswerChallengesOptions): ChallengeDes
         } else log.warn({ ...tell(error.code), reason: error.message, ...error.meta }, 'challenge refused');
         throw error;
       } finally {
-        open.delete(key);
+        // A front that was started anew counts from one again, and may have the number of one that still ends.
+        if (open.get(key)?.abort === abort) open.delete(key);
       }
     },
     leave(ticket) {

@@ -56,6 +56,11 @@ interface Held {
 /** Ids of ended commitments that are still answered with 410 instead of 404. */
 const rememberedEnds = 4_096;
 const bytesPerCell = 4;
+/**
+ * Held at once, whatever their size: a round of a small product weighs more here, about a kilobyte, than the budget
+ * charges for it. Sixteen of the longest commitments.
+ */
+const maxHeldRounds = 65_536;
 
 export function createCommitments(options: {
   readonly ttlMs: number;
@@ -67,12 +72,14 @@ export function createCommitments(options: {
   const held = new Map<string, Held>();
   const ended = new LRUCache<string, AddressText>({ max: rememberedEnds });
   let heldBytes = 0;
+  let heldRounds = 0;
 
   const costOf = (size: number, rounds: number): number => rounds * size * size * bytesPerCell;
 
   const remove = (id: string, { commitment }: Held): void => {
     held.delete(id);
     heldBytes -= costOf(commitment.size, commitment.rounds.length);
+    heldRounds -= commitment.rounds.length;
   };
   const sweep = (): void => {
     const nowMs = clock.nowMs();
@@ -94,8 +101,9 @@ export function createCommitments(options: {
     add(commitment) {
       sweep();
       heldBytes += costOf(commitment.size, commitment.rounds.length);
+      heldRounds += commitment.rounds.length;
       for (const [id, entry] of held) {
-        if (heldBytes <= budgetBytes) break;
+        if (heldBytes <= budgetBytes && heldRounds <= maxHeldRounds) break;
         remove(id, entry);
       }
       const expiresAtS = Math.ceil((clock.nowMs() + ttlMs) / 1_000);

@@ -5,10 +5,12 @@
  */
 import Type from 'typebox';
 import type { JobLane } from '../compute/jobLane.js';
+import { type OpeningToRender, renderOpening } from '../compute/openingJson.js';
 import { openedRowIndices } from '../proof/openedRows.js';
 import { maxOpenedRows } from '../proof/protocol.js';
 import { type Challenger, defineChallenger } from './challenger.js';
 import type { Commitments, OpenedCommitment } from './commitments.js';
+import { JsonText } from './jsonText.js';
 
 export interface RowsToOpen {
   readonly size: number;
@@ -21,6 +23,8 @@ export interface MatrixMultiplicationOpenOptions {
   readonly commitments: Commitments;
   /** The rows of the product, one behind the other. */
   readonly openRows: (rows: RowsToOpen, signal: AbortSignal) => Promise<Int32Array>;
+  /** Writes a large opening as JSON, away from this thread, over shared memory. */
+  readonly renderOpening: (opening: OpeningToRender, signal: AbortSignal) => Promise<Uint8Array>;
   /** Openings are short; they do not wait behind multiplications. */
   readonly lane: JobLane;
   readonly deadlineMs: number;
@@ -32,6 +36,9 @@ const Payload = Type.Object({
   rows: Type.Integer({ minimum: 1, maximum: maxOpenedRows }),
   round: Type.Optional(Type.Union([Type.Integer({ minimum: 0 }), Type.Null()])),
 });
+
+/** More bytes of rows than this are not written as JSON in main. */
+const bytesInMain = 262_144;
 
 export function createMatrixMultiplicationOpenChallenger(
   options: MatrixMultiplicationOpenOptions,
@@ -46,16 +53,15 @@ export function createMatrixMultiplicationOpenChallenger(
     const { size, rounds } = commitment;
     const { keyA, keyB, tree } = rounds[round]!;
     const indices = openedRowIndices({ roots: rounds.map((each) => each.tree.root), nonce, rows, size });
-    const values = await lane.run(() => options.openRows({ size, keyA, keyB, indices }, signal), signal);
-    const rowBytes = size * 4;
-    return {
-      round,
-      rows: indices.map((index, place) => ({
-        index,
-        values: Buffer.from(values.buffer, values.byteOffset + place * rowBytes, rowBytes).toString('base64'),
-        path: tree.path(index).map((node) => `0x${Buffer.from(node).toString('hex')}`),
-      })),
-    };
+    const paths = indices.map((index) =>
+      tree.path(index).map((node) => `0x${Buffer.from(node).toString('hex')}`),
+    );
+    return await lane.run(async () => {
+      const values = await options.openRows({ size, keyA, keyB, indices }, signal);
+      const opening = { round, size, indices, values, paths };
+      const isSmall = values.byteLength <= bytesInMain;
+      return new JsonText(isSmall ? renderOpening(opening) : await options.renderOpening(opening, signal));
+    }, signal);
   };
 
   return defineChallenger({

@@ -10,8 +10,11 @@ import { matrixMultiplicationType } from './challengeTypes.js';
 /** From here on a body is read in a compute thread. */
 export const largeBodyBytes = 64 * 1_024;
 
-/** The members of a payload that hold matrices. */
-export const matrixMembers = ['A', 'B', 'matrixA', 'matrixB'] as const;
+/** The members of a multiplication's payload: what a large body has besides stays in the compute thread. */
+const matrixMembers = ['A', 'B', 'matrixA', 'matrixB'] as const;
+const otherMembers = ['size', 'seed', 'rounds', 'backend', 'precision'] as const;
+/** Longer than any text that one of them may be, so that a text cut to this is as wrong as the whole. */
+const maxTextLength = 256;
 
 /** @throws NodeError `invalid_json`, `invalid_request` */
 export function readChallenge(bytes: Uint8Array): ChallengeBody {
@@ -41,11 +44,20 @@ export function readLargeChallenge(bytes: Uint8Array, maxMatrixSize: number): Ch
   if (type !== matrixMultiplicationType || typeof payload !== 'object' || payload === null) {
     return { type: type.slice(0, 128), payload: undefined, isOversized: true };
   }
+  const given = payload as Readonly<Record<string, unknown>>;
   const packed: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(payload)) {
-    const isMatrix = (matrixMembers as readonly string[]).includes(name) && value != null;
-    if (isMatrix) packed[name] = packMatrix(value, name, maxMatrixSize);
-    else if (typeof value !== 'object') packed[name] = value;
+  for (const name of otherMembers) {
+    const value = Object.hasOwn(given, name) ? given[name] : undefined;
+    if (typeof value === 'string') packed[name] = value.slice(0, maxTextLength);
+    // Anything else that is no plain value is wrong there, whatever it holds.
+    else if (value !== undefined) packed[name] = typeof value === 'object' && value !== null ? [] : value;
+  }
+  // A size wins over matrices, which then nobody looks at.
+  if (typeof packed['size'] === 'number' && packed['size'] > 0) return { type, payload: packed };
+  for (const name of matrixMembers) {
+    if (Object.hasOwn(given, name) && given[name] != null) {
+      packed[name] = packMatrix(given[name], name, maxMatrixSize);
+    }
   }
   return { type, payload: packed };
 }

@@ -7,6 +7,7 @@ import type { ChallengeBody } from '../lib/challengeBody.js';
 import type { DrawnRows } from './drawMatrix.js';
 import type { MatrixToRender } from './matrixJson.js';
 import type { OpenedBand } from './openedBand.js';
+import type { OpeningToRender } from './openingJson.js';
 import type { ProductBand } from './productBand.js';
 import type { CellsToHash, ProductRootResult } from './productRoot.js';
 import type { ProofBand, ProofBandResult } from './proofBand.js';
@@ -32,6 +33,8 @@ export interface ComputeTasks {
     result: { read: ChallengeBody } | { refused: NodeErrorData };
   };
   renderMatrix: { argument: MatrixToRender; result: string };
+  /** Over shared memory: so long a text would be copied at every thread that it passes. */
+  renderOpening: { argument: OpeningToRender; result: Uint8Array };
 }
 
 export type ComputeTaskName = keyof ComputeTasks;

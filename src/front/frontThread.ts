@@ -54,7 +54,7 @@ export type MainMethods = {
   /** The node's signature over a new session, 65 bytes in hex with `0x`. */
   signSession(offer: SessionOffer): string;
   /** The answer to a challenge, as JSON. */
-  answerChallenge(challenge: ForwardedChallenge): Promise<string>;
+  answerChallenge(challenge: ForwardedChallenge): Promise<string | Uint8Array>;
   /** Nobody waits for that answer any more. */
   leaveChallenge(ticket: ChallengeTicket): void;
 };

@@ -158,6 +158,7 @@ export function startChallenges(options: ChallengesOptions): Challenges {
       createMatrixMultiplicationOpenChallenger({
         commitments,
         openRows: (rows, signal) => openRows(pool, rows, signal),
+        renderOpening: (opening, signal) => pool.run('renderOpening', opening, { signal }),
         lane: openings,
         deadlineMs: compute.deadline,
       }),

@@ -115,6 +115,17 @@ describe('commitments', () => {
     assert.equal(commitments.held, 1);
   });
 
+  it('the oldest gives way when tiny products of very many rounds would fill the memory that the budget does not see', () => {
+    const { commitments } = stand({ budgetBytes: 1_000_000_000 });
+    for (let i = 0; i < 40; i++) commitments.add(commitment(`c${i}`, 1, 4_096));
+    assert.equal(commitments.held, 16);
+    assert.equal(commitments.take('c39', scheduler, 4_095).round, 4_095);
+    assert.equal(
+      codeOf(() => commitments.take('c23', scheduler, 0)),
+      'commitment_not_found',
+    );
+  });
+
   it('one that is over the budget by itself is refused before anything is computed', () => {
     const { commitments } = stand({ budgetBytes: 800 });
     assert.equal(

@@ -262,9 +262,11 @@ export function describeMatrixEngine(
 
     itTakesGiven('says so when a product overflows', async () => {
       const big = given([[1e200]], [[1e200]]);
+      // In float32 it is no word on the matrices: an engine with float64 may be asked next.
+      const code = isFloat32 ? 'compute_failed' : 'invalid_payload';
       await assert.rejects(
         engine.product(big, never()),
-        (error) => error instanceof NodeError && error.code === 'invalid_payload',
+        (error) => error instanceof NodeError && error.code === code,
       );
     });
 

@@ -273,6 +273,18 @@ describe('challenges', () => {
     assert.ok(again.every(({ status, code }) => status === 409 && code === 'commitment_opened'));
   });
 
+  it('an opening of megabytes comes whole, piece by piece', async () => {
+    const size = 512;
+    const { proof } = await ask<MatrixAnswer>('MATRIX_MULTIPLICATION', { seed: seedOf(9), size });
+    const { commitmentId, roots } = proof!;
+    const opening = await ask<Opening>('MATRIX_MULTIPLICATION_OPEN', { commitmentId, nonce, rows: 1_024 });
+    assert.equal(opening.rows.length, size);
+    for (const { index, values, path } of opening.rows) {
+      const root = rootOfPath(rowLeaf(index, Buffer.from(values, 'base64')), index, size, path.map(bytesOf));
+      assert.equal(`0x${Buffer.from(root ?? []).toString('hex')}`, roots[0]);
+    }
+  });
+
   it('of openings raced at all fronts one is answered', async () => {
     const { proof } = await ask<MatrixAnswer>('MATRIX_MULTIPLICATION', { seed: seedOf(8), size: 128 });
     const { commitmentId } = proof!;

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { firstPreviousRoot, roundKeys } from '#src/proof/inputKeys.js';
 import { inputValues } from '#src/proof/keystream.js';
 import { openedRowIndices } from '#src/proof/openedRows.js';
-import { rootOfPath, rowLeaf, treePath, treeRoot } from '#src/proof/rowTree.js';
+import { buildRowTree, rootOfPath, rowLeaf, treePath, treeRoot } from '#src/proof/rowTree.js';
 import { goldenAddress, goldenChainId, goldenRoots } from './golden.js';
 
 /** The product as the definition has it, with nothing but plain loops. */
@@ -20,6 +22,14 @@ function leavesOf(size: number, keyA: Uint8Array, keyB: Uint8Array): Uint8Array 
     leaves.set(rowLeaf(i, new Uint8Array(row.buffer)), i * 32);
   }
   return leaves;
+}
+
+/** What this process holds for JavaScript after a collection. */
+function heldBytes(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 describe('fxn-matmul-1', () => {
@@ -43,6 +53,16 @@ describe('fxn-matmul-1', () => {
         assert.deepEqual(inputValues(key, offset, length), whole.subarray(offset, offset + length));
       }),
     );
+  });
+
+  it('a tree that is kept for its paths weighs a few times its leaves, not an object a node', () => {
+    const size = 1_024;
+    const kept = 100;
+    const before = heldBytes();
+    const trees = Array.from({ length: kept }, () => buildRowTree(new Uint8Array(size * 32)));
+    const each = (heldBytes() - before) / kept;
+    assert.ok(each < 3 * size * 32, `${each} bytes for ${size} leaves`);
+    assert.equal(trees[kept - 1]!.path(size - 1).length, 10);
   });
 
   it('a path leads from each leaf to the root, and from no other place or leaf', () => {

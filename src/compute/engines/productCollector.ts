@@ -4,6 +4,7 @@
  * hear an abort between two bands. Runs in the GPU host.
  */
 import { createHash } from 'node:crypto';
+import { engineFailure } from '../engineFailure.js';
 import { maxFixed6Bytes, overflow, writeGoFixed6 } from '../goFixed6.js';
 import { maxRowsInAnswer, type ProductResult } from '../matrixEngine.js';
 
@@ -25,13 +26,18 @@ export class ProductCollector {
     this.#cells = rows <= maxRowsInAnswer ? new Float64Array(rows * columns) : undefined;
   }
 
-  /** @throws NodeError `invalid_payload` where a cell is no finite number */
+  /**
+   * @throws NodeError where a cell is no finite number: `invalid_payload`, or `compute_failed` in float32, where
+   * another engine may have room for it
+   */
   add(cells: Float32Array | Float64Array): void {
     const piece = this.#piece;
     let used = 0;
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i]!;
-      if (!Number.isFinite(cell)) throw overflow();
+      if (!Number.isFinite(cell)) {
+        throw cells instanceof Float32Array ? engineFailure('the product overflows float32') : overflow();
+      }
       used = writeGoFixed6(cell, piece, used);
       if (used > pieceBytes - maxFixed6Bytes) {
         this.#hash.update(piece.subarray(0, used));

@@ -56,4 +56,9 @@ describe('the collector of a product', () => {
       assert.throws(() => new ProductCollector(1, 1).add(Float64Array.of(cell)), { code: 'invalid_payload' });
     }
   });
+
+  it('does not blame matrices for what float32 has no room for', () => {
+    const tooLarge = Float32Array.of(1e39);
+    assert.throws(() => new ProductCollector(1, 1).add(tooLarge), { code: 'compute_failed' });
+  });
 });
