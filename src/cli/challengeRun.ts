@@ -2,8 +2,9 @@
  * `fxn challenge run`: sends one challenge of any type, signed as the scheduler signs it, and prints the answer. Runs
  * in the command line.
  */
+import { parseJson } from '../lib/unknownJson.js';
 import { answerSummary } from './answerSummary.js';
-import { challengePath, parsedJson, sendChallenge } from './challengeExchange.js';
+import { challengePath, sendChallenge } from './challengeExchange.js';
 import type { CliIo, StreamIo } from './cliIo.js';
 import { exitCodes, withExitCode } from './exitCode.js';
 import { homeNodeUrl } from './homeNode.js';
@@ -66,7 +67,7 @@ export function challengeRun(options: ChallengeRunOptions, io: CliIo & StreamIo)
 async function payloadOf(argument: string | undefined, io: Pick<StreamIo, 'stdin'>): Promise<string> {
   if (argument === undefined) return '{}';
   const text = Buffer.from(await readRequestBody(argument, io)).toString('utf8');
-  if (parsedJson(text) === undefined) {
+  if (parseJson(text) === undefined) {
     throw new UsageError(
       '--payload is not JSON. A text stands in double quotes: --payload \'"https://node.example"\'',
     );
@@ -75,7 +76,7 @@ async function payloadOf(argument: string | undefined, io: Pick<StreamIo, 'stdin
 }
 
 function printedAnswer(text: string, { isPretty }: { isPretty: boolean }): string {
-  const value = parsedJson(text);
+  const value = parseJson(text);
   if (value === undefined) return text;
   return isPretty ? JSON.stringify(value, undefined, 2) : text.trimEnd();
 }
