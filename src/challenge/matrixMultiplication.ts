@@ -8,6 +8,7 @@ import Type from 'typebox';
 import type { EngineInfo, ProductRequest, ProductResult } from '../compute/matrixEngine.js';
 import type { MatrixJobResult, MatrixJobs, WantedBackend } from '../compute/matrixJobs.js';
 import { type PackedMatrix, packMatrix } from '../compute/packedMatrix.js';
+import { hexText } from '../lib/hexText.js';
 import type { MultiplicationRun } from '../metrics/challengeMetrics.js';
 import { type ChallengeContext, type Challenger, defineChallenger, invalidPayload } from './challenger.js';
 import { matrixMultiplicationType } from './challengeTypes.js';
@@ -107,7 +108,7 @@ export function createMatrixMultiplicationChallenger(options: MatrixMultiplicati
       computationTimeMs,
       flops: 2 * rows * inner * columns,
       size: rows,
-      root: hex(root),
+      root: hexText(root),
       samples: samplesOf(samples, Math.floor(rows / 2), Math.floor(columns / 2)),
       more: {},
     });
@@ -212,5 +213,3 @@ const rowsOf = (cells: Float64Array, columns: number): number[][] =>
   Array.from({ length: cells.length / columns }, (_, row) =>
     Array.from(cells.subarray(row * columns, (row + 1) * columns)),
   );
-
-const hex = (bytes: Uint8Array): string => `0x${Buffer.from(bytes).toString('hex')}`;

@@ -5,6 +5,7 @@
  */
 import Type from 'typebox';
 import type { JobLane } from '../compute/jobLane.js';
+import { hexText } from '../lib/hexText.js';
 import { openedRowIndices } from '../proof/openedRows.js';
 import { maxOpenedRows } from '../proof/protocol.js';
 import { type Challenger, defineChallenger } from './challenger.js';
@@ -53,7 +54,7 @@ export function createMatrixMultiplicationOpenChallenger(
       rows: indices.map((index, place) => ({
         index,
         values: Buffer.from(values.buffer, values.byteOffset + place * rowBytes, rowBytes).toString('base64'),
-        path: tree.path(index).map((node) => `0x${Buffer.from(node).toString('hex')}`),
+        path: tree.path(index).map(hexText),
       })),
     };
   };
