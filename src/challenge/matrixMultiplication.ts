@@ -6,8 +6,9 @@
 import { randomBytes } from 'node:crypto';
 import Type from 'typebox';
 import type { EngineInfo, ProductRequest, ProductResult } from '../compute/matrixEngine.js';
-import type { MatrixJobResult, MatrixJobs, WantedBackend } from '../compute/matrixJobs.js';
+import type { MatrixJobResult, MatrixJobs } from '../compute/matrixJobs.js';
 import { type PackedMatrix, packMatrix } from '../compute/packedMatrix.js';
+import { type WantedBackend, wantedBackends } from '../compute/wantedBackend.js';
 import { hexText } from '../lib/hexText.js';
 import type { MultiplicationRun } from '../metrics/challengeMetrics.js';
 import { type ChallengeContext, type Challenger, defineChallenger, invalidPayload } from './challenger.js';
@@ -32,11 +33,7 @@ const Payload = Type.Object({
   size: optional(Type.Integer()),
   seed: optional(Type.String({ pattern: '^[0-9a-fA-F]{64}$' })),
   rounds: optional(Type.Integer({ minimum: 1, maximum: 4_096 })),
-  backend: optional(
-    Type.Union(
-      (['auto', 'gpu', 'cuda', 'metal', 'webgpu', 'cpu', ''] as const).map((word) => Type.Literal(word)),
-    ),
-  ),
+  backend: optional(Type.Union([...wantedBackends, '' as const].map((word) => Type.Literal(word)))),
   precision: optional(Type.String()),
   A: Type.Optional(Type.Unknown()),
   B: Type.Optional(Type.Unknown()),
@@ -169,7 +166,7 @@ interface AnsweredRun {
 const wantedBackend = ({ backend }: Payload): WantedBackend => backend || 'auto';
 
 const suits = (info: EngineInfo, request: ProductRequest): boolean => {
-  if (request.kind === 'given' && info.takesGivenMatrices === false) return false;
+  if (request.kind === 'given' && !info.takesGivenMatrices) return false;
   const longest =
     request.kind === 'drawn' ? request.size : Math.max(request.rows, request.inner, request.columns);
   return longest <= info.maxSize;

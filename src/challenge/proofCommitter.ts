@@ -4,7 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { personalSignature } from '../auth/personalSignature.js';
-import type { MatrixJobResult, MatrixJobs, WantedBackend } from '../compute/matrixJobs.js';
+import type { MatrixJobResult, MatrixJobs } from '../compute/matrixJobs.js';
+import type { WantedBackend } from '../compute/wantedBackend.js';
 import type { NodeKey } from '../keys/nodeKey.js';
 import { hexText } from '../lib/hexText.js';
 import { commitStatement } from '../proof/commitStatement.js';

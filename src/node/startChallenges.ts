@@ -12,10 +12,10 @@ import { createMatrixMultiplicationOpenChallenger } from '../challenge/matrixMul
 import { createProofCommitter } from '../challenge/proofCommitter.js';
 import type { ComputePool } from '../compute/computePool.js';
 import { createCpuEngine } from '../compute/cpuEngine.js';
+import { engineBackends, hostedEngines } from '../compute/engineBackends.js';
 import { failureReason } from '../compute/engineFailure.js';
-import { type GpuHost, startGpuHost } from '../compute/gpuHost.js';
+import { type GpuHost, type HostEngine, startGpuHost } from '../compute/gpuHost.js';
 import { createJobLane } from '../compute/jobLane.js';
-import type { EngineName } from '../compute/matrixEngine.js';
 import { createMatrixJobs } from '../compute/matrixJobs.js';
 import { mayHaveNativeEngines } from '../compute/nativeHints.js';
 import { openRows } from '../compute/openRows.js';
@@ -100,7 +100,7 @@ export function startChallenges(options: ChallengesOptions): Challenges {
     },
     ...(host?.engines() ?? absentEngines(absence)).map(({ name, state, info, reason }) => ({
       name,
-      backend: hostedBackends[name] ?? 'cpu',
+      backend: engineBackends[name],
       state,
       ...(info && { device: info.device }),
       ...(reason !== undefined && { reason }),
@@ -191,16 +191,8 @@ export function startChallenges(options: ChallengesOptions): Challenges {
   };
 }
 
-const hostedBackends: Readonly<Partial<Record<EngineName, string>>> = {
-  webgpu: 'webgpu',
-  gpujs: 'gpu',
-  openblas: 'cpu',
-};
-
-const absentEngines = (reason: string) =>
-  (['webgpu', 'gpujs', 'openblas'] as const).map(
-    (name) => ({ name, state: 'disabled', reason, info: undefined }) as const,
-  );
+const absentEngines = (reason: string): HostEngine[] =>
+  hostedEngines.map((name) => ({ name, state: 'disabled', reason }));
 
 const notSampled: GpuSamplerStatus = {
   source: undefined,

@@ -72,7 +72,7 @@ export const owners: Readonly<Record<string, readonly string[] | 'everywhere'>> 
   piscina: ['src/compute/'],
   webgpu: ['src/compute/'],
   'gpu.js': ['src/compute/'],
-  koffi: ['src/compute/', 'src/gpu/'],
+  koffi: ['src/compute/', 'src/gpu/', 'src/threads/'],
   systeminformation: ['src/gpu/'],
   '@redis/client': ['src/redis/'],
   pino: ['src/logger/'],
