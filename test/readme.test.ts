@@ -29,6 +29,9 @@ const runElsewhere = new Set([
   'node dist/main.js',
 ]);
 
+/** Beginnings of the names of metrics; what Node.js measures by itself has others. */
+const ownPrefixes = ['fxn', 'gen_ai', 'endpoint', 'challenge', 'gpu', 'DCGM'] as const;
+
 describe('the README', () => {
   it('shows commands that work as they stand', async (t) => {
     const folder = await temporaryFolder(t);
@@ -94,12 +97,12 @@ describe('the README', () => {
     const source = readdirSync(folder)
       .map((file) => readFileSync(join(folder, file), 'utf8'))
       .join('');
-    const names = [...section('Metrics').matchAll(/`((?:fxn|gen_ai|endpoint)_\w+)/g)].map(
-      (match) => match[1] ?? '',
-    );
+    const name = `((?:${ownPrefixes.join('|')})_\\w+)`;
+    const names = [...section('Metrics').matchAll(new RegExp(`\`${name}`, 'g'))].map((match) => match[1] ?? '');
     assert.ok(names.length > 15);
     for (const name of names) assert.ok(source.includes(`'${name}'`), name);
-    const made = [...source.matchAll(/'((?:fxn|gen_ai|endpoint)_\w+)'/g)].map((match) => match[1] ?? '');
+    const made = [...source.matchAll(new RegExp(`'${name}'`, 'g'))].map((match) => match[1] ?? '');
     for (const name of made) assert.ok(names.includes(name), `${name} is not in the README`);
+    for (const prefix of ownPrefixes) assert.ok(made.some((name) => name.startsWith(prefix)), prefix);
   });
 });

@@ -97,7 +97,8 @@ describe('a GPU host that is killed at random', () => {
     const client = async (count: number): Promise<void> => {
       for (let sent = 0; sent < count; sent++) {
         const pending = challenge();
-        if (Math.random() < 1 / killEvery) {
+        // The first is the host's, the second kills it for certain, the rest is chance.
+        if (sent === 1 || (sent > 1 && Math.random() < 1 / killEvery)) {
           // While the job is with the host, or on its way there or back.
           await new Promise((resolve) => setTimeout(resolve, Math.random() * 30));
           for (const host of hostsOf(stand.node.pid)) {
