@@ -18,6 +18,7 @@ import {
 } from './requestSigning.js';
 import { ExchangeFailed } from './signedExchange.js';
 import { UsageError } from './usageError.js';
+import { withExchange } from './withExchange.js';
 
 export interface ChallengeRunOptions extends SigningOptions {
   readonly type: string;
@@ -41,9 +42,7 @@ export function challengeRun(options: ChallengeRunOptions, io: CliIo & StreamIo)
     const signer = await openSigner(options, homeConfig, io);
     const scheme = signingScheme(options, homeConfig, io);
     const { signal } = io;
-    const onSecondAttempt = (): void =>
-      io.err('The node has only just started (auth_expired): signing again.');
-    try {
+    return withExchange(io, async (onSecondAttempt) => {
       const payload = await payloadOf(options.payload, io);
       const answer = await sendChallenge(
         { url, signer, scheme, maySignAgain: true, onSecondAttempt },
@@ -52,15 +51,7 @@ export function challengeRun(options: ChallengeRunOptions, io: CliIo & StreamIo)
       io.out(printedAnswer(answer.text, { isPretty: io.stdout.isTTY === true && options.json !== true }));
       io.err(answerSummary(answer, answer));
       return answer.status >= 200 && answer.status < 300 ? exitCodes.done : exitCodes.failed;
-    } catch (thrown) {
-      if (signal.aborted) {
-        io.err('Broken off.');
-        return exitCodes.interrupted;
-      }
-      if (!(thrown instanceof ExchangeFailed)) throw thrown;
-      io.err(thrown.message);
-      return exitCodes.failed;
-    }
+    });
   });
 }
 
