@@ -12,7 +12,7 @@ import { matrixMultiplicationType } from './challengeTypes.js';
 export const largeBodyBytes = 64 * 1_024;
 
 /** The members of a payload that hold matrices. */
-export const matrixMembers = ['A', 'B', 'matrixA', 'matrixB'] as const;
+const matrixMembers = ['A', 'B', 'matrixA', 'matrixB'] as const;
 
 /** @throws NodeError `invalid_json`, `invalid_request` */
 export function readChallenge(bytes: Uint8Array): ChallengeBody {

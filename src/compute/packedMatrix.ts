@@ -8,7 +8,7 @@ export interface PackedMatrix {
   readonly values: Float64Array;
 }
 
-export const isPackedMatrix = (value: unknown): value is PackedMatrix =>
+const isPackedMatrix = (value: unknown): value is PackedMatrix =>
   typeof value === 'object' && value !== null && (value as PackedMatrix).values instanceof Float64Array;
 
 /**
