@@ -1,13 +1,17 @@
 /** Holds the README to the program: its commands run, its samples load, and the names it lists exist. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { loadConfig } from '#src/config/loadConfig.js';
 import { errorCodes } from '#src/errors/codes.js';
+import { gatewayKey } from './keys/publicTestKeys.js';
 import { temporaryFolder } from './keys/temporaryFolder.js';
+import { byProver, serveChallenges } from './verifier/proverServer.js';
+import { proverAddress, ScriptedProver } from './verifier/scriptedProver.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
@@ -28,6 +32,9 @@ const runElsewhere = new Set([
   'npm ci',
   'node dist/main.js',
 ]);
+
+/** Beginnings of the names of metrics; what Node.js measures by itself has others. */
+const ownPrefixes = ['fxn', 'gen_ai', 'endpoint', 'challenge', 'gpu', 'DCGM'] as const;
 
 describe('the README', () => {
   it('shows commands that work as they stand', async (t) => {
@@ -74,6 +81,21 @@ describe('the README', () => {
     assert.equal(loaded.modelBackends.models[0]?.backends.length, 2);
   });
 
+  it('shows a verifier that works as it stands', async (t) => {
+    const folder = await temporaryFolder(t);
+    const [sample = ''] = blocks('js');
+    const { url } = await serveChallenges(t, byProver(new ScriptedProver()));
+    const adapted = sample
+      .replaceAll("'./dist/", `'${pathToFileURL(root).href}dist/`)
+      .replace(/http:\/\/127\.0\.0\.1:8080/, url)
+      .replace(/0x[0-9a-f]{40}/, proverAddress)
+      .replace('size: 1024', 'size: 40');
+    writeFileSync(join(folder, 'verify.mjs'), adapted);
+    writeFileSync(join(folder, 'scheduler.json'), gatewayKey.goFile);
+    const { stdout } = await promisify(execFile)(process.execPath, ['verify.mjs'], { cwd: folder });
+    assert.match(stdout, /verified: true,\s+reason: null,\s+timeMs: [\d.]+,\s+tops: [\d.e-]+/);
+  });
+
   it('has no place left to fill in', () => {
     assert.doesNotMatch(readme, /^[A-Z]{4,}$|TODO|FIXME|TBD/m);
   });
@@ -94,12 +116,18 @@ describe('the README', () => {
     const source = readdirSync(folder)
       .map((file) => readFileSync(join(folder, file), 'utf8'))
       .join('');
-    const names = [...section('Metrics').matchAll(/`((?:fxn|gen_ai|endpoint)_\w+)/g)].map(
+    const name = `((?:${ownPrefixes.join('|')})_\\w+)`;
+    const names = [...section('Metrics').matchAll(new RegExp(`\`${name}`, 'g'))].map(
       (match) => match[1] ?? '',
     );
     assert.ok(names.length > 15);
     for (const name of names) assert.ok(source.includes(`'${name}'`), name);
-    const made = [...source.matchAll(/'((?:fxn|gen_ai|endpoint)_\w+)'/g)].map((match) => match[1] ?? '');
+    const made = [...source.matchAll(new RegExp(`'${name}'`, 'g'))].map((match) => match[1] ?? '');
     for (const name of made) assert.ok(names.includes(name), `${name} is not in the README`);
+    for (const prefix of ownPrefixes)
+      assert.ok(
+        made.some((name) => name.startsWith(prefix)),
+        prefix,
+      );
   });
 });

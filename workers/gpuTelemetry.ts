@@ -4,6 +4,7 @@
  */
 import type { NvmlLibrary } from '#src/gpu/nvmlLibrary.js';
 import type { TelemetryQuestion } from '#src/gpu/telemetryProcess.js';
+import { endWithParent } from '#src/threads/endWithParent.js';
 
 const libraries = new Map<string, NvmlLibrary>();
 
@@ -22,10 +23,8 @@ async function answerTo(question: TelemetryQuestion): Promise<unknown> {
   return await readControllers();
 }
 
-if (process.platform === 'linux') {
-  const { endWithParent } = await import('#src/gpu/endWithParent.js');
-  endWithParent();
-}
+// First, because what follows may hang.
+await endWithParent();
 
 process.on('message', (message: TelemetryQuestion & { readonly id: number }) => {
   answerTo(message).then(

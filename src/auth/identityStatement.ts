@@ -3,10 +3,7 @@
  * is fresh for whoever sent the nonce. Runs in main, which holds the node's key.
  */
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { personalSignature } from './personalSignature.js';
-
-/** 32-byte digest to r(32) ‖ s(32) ‖ v(1), v 0 or 1, low s. */
-export type SignDigest = (digest: Uint8Array) => Uint8Array;
+import { personalSignature, type SignDigest } from './personalSignature.js';
 
 /**
  * What the Go node signs: its public key and its address on the internet, without the prefix of personal messages.

@@ -3,7 +3,7 @@
  * caller that checks it knows that nobody stands between it and the node. Runs in main, which holds the node's
  * key.
  */
-import { personalSignature } from './personalSignature.js';
+import { personalSignature, type SignDigest } from './personalSignature.js';
 import { sessionProtocol } from './sessionKey.js';
 
 /** What a front knows of a new session. */
@@ -36,9 +36,6 @@ export function sessionStatement(statement: SessionStatement): string {
  * @param sign a 32-byte digest to r ‖ s ‖ v, v 0 or 1
  * @returns 65 bytes in hex with `0x`, v 27 or 28
  */
-export function signSessionStatement(
-  statement: SessionStatement,
-  sign: (digest: Uint8Array) => Uint8Array,
-): string {
+export function signSessionStatement(statement: SessionStatement, sign: SignDigest): string {
   return personalSignature(sessionStatement(statement), sign);
 }

@@ -3,8 +3,8 @@
  * `authenticate.ts`. Pure; time, nonce and key are handed in. Runs in the command line and the demo.
  */
 import { createHash } from 'node:crypto';
-import { NodeError } from '../errors/nodeError.js';
-import { legacyMessage, personalDigest } from './digest.js';
+import { legacyMessage } from './digest.js';
+import { personalSignature } from './personalSignature.js';
 
 export interface RequestSigner {
   /** Sent as it is; receivers compare it without letter case. */
@@ -27,26 +27,14 @@ export type SignatureHeaders = Readonly<
   Record<'X-Address' | 'X-Timestamp' | 'X-Nonce' | 'X-Signature', string>
 >;
 
-/** What Ethereum adds to the recovery bit. */
-const recoveryOffset = 27;
-const signatureBytes = 65;
-
 export function signRequest({ signer, body, timestampS, nonce }: RequestToSign): SignatureHeaders {
   const bodyHash = createHash('sha256').update(body).digest('hex');
   const timestamp = String(timestampS);
-  const signed = signer.sign(personalDigest(legacyMessage(bodyHash, timestamp, nonce)));
-  if (signed.length !== signatureBytes) {
-    throw new NodeError('internal_error', {
-      meta: { expectedBytes: signatureBytes, gotBytes: signed.length },
-    });
-  }
-  const signature = Buffer.from(signed);
-  const v = signature[signatureBytes - 1]!;
-  if (v < recoveryOffset) signature[signatureBytes - 1] = v + recoveryOffset;
+  const signature = personalSignature(legacyMessage(bodyHash, timestamp, nonce), signer.sign);
   return {
     'X-Address': signer.address,
     'X-Timestamp': timestamp,
     'X-Nonce': nonce,
-    'X-Signature': signature.toString('hex'),
+    'X-Signature': signature.slice('0x'.length),
   };
 }

@@ -9,6 +9,7 @@ import type { PublicIp } from '../egress/publicIp.js';
 import type { NodeKey } from '../keys/nodeKey.js';
 import { type Clock, nowSeconds } from '../lib/clock.js';
 import type { GpuStat } from '../lib/gpuStat.js';
+import { hexText } from '../lib/hexText.js';
 import { type Challenger, defineChallenger } from './challenger.js';
 
 export interface IdentityAnswer {
@@ -87,7 +88,7 @@ function freshIdentity(nonce: string, { key, chainId, clock }: IdentityOptions):
   const statement = { address: key.checksumAddress, chainId, nonce, timestamp: nowSeconds(clock) };
   return {
     address: statement.address,
-    publicKey: `0x${Buffer.from(key.publicKey).toString('hex')}`,
+    publicKey: hexText(key.publicKey),
     nonce,
     timestamp: statement.timestamp,
     chainId,

@@ -6,8 +6,10 @@
 import { randomBytes } from 'node:crypto';
 import Type from 'typebox';
 import type { EngineInfo, ProductRequest, ProductResult } from '../compute/matrixEngine.js';
-import type { MatrixJobResult, MatrixJobs, WantedBackend } from '../compute/matrixJobs.js';
+import type { MatrixJobResult, MatrixJobs } from '../compute/matrixJobs.js';
 import { type PackedMatrix, packMatrix } from '../compute/packedMatrix.js';
+import { type WantedBackend, wantedBackends } from '../compute/wantedBackend.js';
+import { hexText } from '../lib/hexText.js';
 import type { MultiplicationRun } from '../metrics/challengeMetrics.js';
 import { type ChallengeContext, type Challenger, defineChallenger, invalidPayload } from './challenger.js';
 import { matrixMultiplicationType } from './challengeTypes.js';
@@ -31,11 +33,7 @@ const Payload = Type.Object({
   size: optional(Type.Integer()),
   seed: optional(Type.String({ pattern: '^[0-9a-fA-F]{64}$' })),
   rounds: optional(Type.Integer({ minimum: 1, maximum: 4_096 })),
-  backend: optional(
-    Type.Union(
-      (['auto', 'gpu', 'cuda', 'metal', 'webgpu', 'cpu', ''] as const).map((word) => Type.Literal(word)),
-    ),
-  ),
+  backend: optional(Type.Union([...wantedBackends, '' as const].map((word) => Type.Literal(word)))),
   precision: optional(Type.String()),
   A: Type.Optional(Type.Unknown()),
   B: Type.Optional(Type.Unknown()),
@@ -107,7 +105,7 @@ export function createMatrixMultiplicationChallenger(options: MatrixMultiplicati
       computationTimeMs,
       flops: 2 * rows * inner * columns,
       size: rows,
-      root: hex(root),
+      root: hexText(root),
       samples: samplesOf(samples, Math.floor(rows / 2), Math.floor(columns / 2)),
       more: {},
     });
@@ -168,7 +166,7 @@ interface AnsweredRun {
 const wantedBackend = ({ backend }: Payload): WantedBackend => backend || 'auto';
 
 const suits = (info: EngineInfo, request: ProductRequest): boolean => {
-  if (request.kind === 'given' && info.takesGivenMatrices === false) return false;
+  if (request.kind === 'given' && !info.takesGivenMatrices) return false;
   const longest =
     request.kind === 'drawn' ? request.size : Math.max(request.rows, request.inner, request.columns);
   return longest <= info.maxSize;
@@ -212,5 +210,3 @@ const rowsOf = (cells: Float64Array, columns: number): number[][] =>
   Array.from({ length: cells.length / columns }, (_, row) =>
     Array.from(cells.subarray(row * columns, (row + 1) * columns)),
   );
-
-const hex = (bytes: Uint8Array): string => `0x${Buffer.from(bytes).toString('hex')}`;

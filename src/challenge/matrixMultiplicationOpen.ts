@@ -6,6 +6,7 @@
 import Type from 'typebox';
 import type { JobLane } from '../compute/jobLane.js';
 import { type OpeningToRender, renderOpening } from '../compute/openingJson.js';
+import { hexText } from '../lib/hexText.js';
 import { openedRowIndices } from '../proof/openedRows.js';
 import { maxOpenedRows } from '../proof/protocol.js';
 import { type Challenger, defineChallenger } from './challenger.js';
@@ -53,9 +54,7 @@ export function createMatrixMultiplicationOpenChallenger(
     const { size, rounds } = commitment;
     const { keyA, keyB, tree } = rounds[round]!;
     const indices = openedRowIndices({ roots: rounds.map((each) => each.tree.root), nonce, rows, size });
-    const paths = indices.map((index) =>
-      tree.path(index).map((node) => `0x${Buffer.from(node).toString('hex')}`),
-    );
+    const paths = indices.map((index) => tree.path(index).map(hexText));
     return await lane.run(async () => {
       const values = await options.openRows({ size, keyA, keyB, indices }, signal);
       const opening = { round, size, indices, values, paths };

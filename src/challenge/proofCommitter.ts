@@ -4,8 +4,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import { personalSignature } from '../auth/personalSignature.js';
-import type { MatrixJobResult, MatrixJobs, WantedBackend } from '../compute/matrixJobs.js';
+import type { MatrixJobResult, MatrixJobs } from '../compute/matrixJobs.js';
+import type { WantedBackend } from '../compute/wantedBackend.js';
 import type { NodeKey } from '../keys/nodeKey.js';
+import { hexText } from '../lib/hexText.js';
 import { commitStatement } from '../proof/commitStatement.js';
 import { firstPreviousRoot, roundKeys } from '../proof/inputKeys.js';
 import { proofVersion } from '../proof/protocol.js';
@@ -79,7 +81,7 @@ export function createProofCommitter(options: ProofCommitterOptions): ProofCommi
       const job = await workOff(request);
       const { rounds, samples, computationTimeMs } = job.result;
       const commitmentId = randomBytes(idBytes).toString('hex');
-      const roots = rounds.map(({ tree }) => `0x${Buffer.from(tree.root).toString('hex')}`);
+      const roots = rounds.map(({ tree }) => hexText(tree.root));
       const statement = commitStatement({ commitmentId, seed, size, chainId, roots });
       const signature = personalSignature(statement, key.sign);
       const expiresAt = commitments.add({ id: commitmentId, caller: context.caller, size, rounds });

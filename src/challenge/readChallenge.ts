@@ -5,6 +5,7 @@
 import { packMatrix } from '../compute/packedMatrix.js';
 import { NodeError } from '../errors/nodeError.js';
 import type { ChallengeBody } from '../lib/challengeBody.js';
+import { isRecord } from '../lib/unknownJson.js';
 import { matrixMultiplicationType } from './challengeTypes.js';
 
 /** From here on a body is read in a compute thread. */
@@ -24,9 +25,8 @@ export function readChallenge(bytes: Uint8Array): ChallengeBody {
   } catch (cause) {
     throw new NodeError('invalid_json', { cause });
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new NodeError('invalid_json');
-  const { type, payload } = value as { type?: unknown; payload?: unknown };
+  if (!isRecord(value)) throw new NodeError('invalid_json');
+  const { type, payload } = value;
   if (typeof type !== 'string') {
     throw new NodeError('invalid_request', { message: 'The body needs a "type" that is a string.' });
   }

@@ -59,13 +59,3 @@ export async function sendChallenge(
   const answeredAtMs = performance.now();
   return { ...answer, text: Buffer.concat(pieces).toString('utf8'), bytes, firstByteAtMs, answeredAtMs };
 }
-
-/** `undefined` when the text is no JSON. */
-export function parsedJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Some other server's page, or an answer that was cut off: the caller sees that it is none.
-    return undefined;
-  }
-}

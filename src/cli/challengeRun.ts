@@ -2,8 +2,9 @@
  * `fxn challenge run`: sends one challenge of any type, signed as the scheduler signs it, and prints the answer. Runs
  * in the command line.
  */
+import { parseJson } from '../lib/unknownJson.js';
 import { answerSummary } from './answerSummary.js';
-import { challengePath, parsedJson, sendChallenge } from './challengeExchange.js';
+import { challengePath, sendChallenge } from './challengeExchange.js';
 import type { CliIo, StreamIo } from './cliIo.js';
 import { exitCodes, withExitCode } from './exitCode.js';
 import { homeNodeUrl } from './homeNode.js';
@@ -17,6 +18,7 @@ import {
 } from './requestSigning.js';
 import { ExchangeFailed } from './signedExchange.js';
 import { UsageError } from './usageError.js';
+import { withExchange } from './withExchange.js';
 
 export interface ChallengeRunOptions extends SigningOptions {
   readonly type: string;
@@ -40,9 +42,7 @@ export function challengeRun(options: ChallengeRunOptions, io: CliIo & StreamIo)
     const signer = await openSigner(options, homeConfig, io);
     const scheme = signingScheme(options, homeConfig, io);
     const { signal } = io;
-    const onSecondAttempt = (): void =>
-      io.err('The node has only just started (auth_expired): signing again.');
-    try {
+    return withExchange(io, async (onSecondAttempt) => {
       const payload = await payloadOf(options.payload, io);
       const answer = await sendChallenge(
         { url, signer, scheme, maySignAgain: true, onSecondAttempt },
@@ -51,22 +51,14 @@ export function challengeRun(options: ChallengeRunOptions, io: CliIo & StreamIo)
       io.out(printedAnswer(answer.text, { isPretty: io.stdout.isTTY === true && options.json !== true }));
       io.err(answerSummary(answer, answer));
       return answer.status >= 200 && answer.status < 300 ? exitCodes.done : exitCodes.failed;
-    } catch (thrown) {
-      if (signal.aborted) {
-        io.err('Broken off.');
-        return exitCodes.interrupted;
-      }
-      if (!(thrown instanceof ExchangeFailed)) throw thrown;
-      io.err(thrown.message);
-      return exitCodes.failed;
-    }
+    });
   });
 }
 
 async function payloadOf(argument: string | undefined, io: Pick<StreamIo, 'stdin'>): Promise<string> {
   if (argument === undefined) return '{}';
   const text = Buffer.from(await readRequestBody(argument, io)).toString('utf8');
-  if (parsedJson(text) === undefined) {
+  if (parseJson(text) === undefined) {
     throw new UsageError(
       '--payload is not JSON. A text stands in double quotes: --payload \'"https://node.example"\'',
     );
@@ -75,7 +67,7 @@ async function payloadOf(argument: string | undefined, io: Pick<StreamIo, 'stdin
 }
 
 function printedAnswer(text: string, { isPretty }: { isPretty: boolean }): string {
-  const value = parsedJson(text);
+  const value = parseJson(text);
   if (value === undefined) return text;
   return isPretty ? JSON.stringify(value, undefined, 2) : text.trimEnd();
 }

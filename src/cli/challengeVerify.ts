@@ -5,12 +5,13 @@
 import { checksumAddress } from '../keys/checksumAddress.js';
 import { type AddressText, parseAddress } from '../lib/address.js';
 import { systemClock } from '../lib/clock.js';
+import { parseJson } from '../lib/unknownJson.js';
 import { maxExactSize, maxOpenedRows } from '../proof/protocol.js';
 import { AnswerTooLarge, type Ask, type Step } from '../verifier/collectEvidence.js';
 import type { Verdict } from '../verifier/verdict.js';
 import { maxRounds, verifyNodes } from '../verifier/verifyNode.js';
 import { durationWords } from './answerSummary.js';
-import { type ChallengeSender, challengePath, parsedJson, sendChallenge } from './challengeExchange.js';
+import { type ChallengeSender, challengePath, sendChallenge } from './challengeExchange.js';
 import type { CliIo, StreamIo } from './cliIo.js';
 import { exitCodes, withExitCode } from './exitCode.js';
 import {
@@ -113,7 +114,7 @@ const askOver =
       signal,
       tooLarge: () => new AnswerTooLarge(maxBytes),
     });
-    return { status, body: parsedJson(text), sentAtMs, answeredAtMs };
+    return { status, body: parseJson(text), sentAtMs, answeredAtMs };
   };
 
 function jsonOf(node: string, verdict: Verdict): string {

@@ -17,8 +17,9 @@ import {
   signingScheme,
   urlAtNode,
 } from './requestSigning.js';
-import { ExchangeFailed, exchangeSigned, type SignedAnswer } from './signedExchange.js';
+import { exchangeSigned, type SignedAnswer } from './signedExchange.js';
 import { UsageError } from './usageError.js';
+import { withExchange } from './withExchange.js';
 
 export interface SendOptions extends SigningOptions {
   /** Path and query. */
@@ -44,7 +45,7 @@ export function send(options: SendOptions, io: CliIo & StreamIo): Promise<number
     const signer = await openSigner(options, homeConfig, io);
     const scheme = signingScheme(options, homeConfig, io);
     const { signal } = io;
-    try {
+    return withExchange(io, async (onSecondAttempt) => {
       const body = await readRequestBody(options.body, io);
       const method = (options.method ?? (body.length > 0 ? 'POST' : 'GET')).toUpperCase();
       const answer = await exchangeSigned({
@@ -54,7 +55,7 @@ export function send(options: SendOptions, io: CliIo & StreamIo): Promise<number
         signer,
         scheme,
         signal,
-        onSecondAttempt: () => io.err('The node has only just started (auth_expired): signing again.'),
+        onSecondAttempt,
       });
       const exitCode = await printAnswer(answer, { isRaw: options.raw === true, path: url.pathname }, io);
       if (answer.refusal === 'auth_unknown_caller') {
@@ -63,15 +64,7 @@ export function send(options: SendOptions, io: CliIo & StreamIo): Promise<number
         );
       }
       return exitCode;
-    } catch (thrown) {
-      if (signal.aborted) {
-        io.err('Broken off.');
-        return exitCodes.interrupted;
-      }
-      if (!(thrown instanceof ExchangeFailed)) throw thrown;
-      io.err(thrown.message);
-      return exitCodes.failed;
-    }
+    });
   });
 }
 

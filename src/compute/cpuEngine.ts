@@ -6,8 +6,10 @@
 import { cpus, totalmem } from 'node:os';
 import { NodeError } from '../errors/nodeError.js';
 import { leafBytes } from '../proof/protocol.js';
+import { checkProduct, checkProofRound } from './checkRequest.js';
 import type { ComputePool } from './computePool.js';
 import { overflow } from './goFixed6.js';
+import { createJobLane } from './jobLane.js';
 import {
   type MatrixEngine,
   maxRowsInAnswer,
@@ -16,7 +18,6 @@ import {
   type ProofRoundRequest,
   type ProofRoundResult,
 } from './matrixEngine.js';
-import { oneAtATime } from './oneAtATime.js';
 import type { MatrixValues } from './productBand.js';
 import { runBands } from './runBands.js';
 import { sharedFloat32, sharedFloat64, sharedInt32 } from './sharedArrays.js';
@@ -28,7 +29,6 @@ export interface CpuEngineOptions {
 
 /** Packed B of this size takes 256 MiB a thread. */
 const maxSize = 16_384;
-const keyBytes = 32;
 /** Callers bound their own queues; this is for those that do not. */
 const maxWaiting = 64;
 /** Operations of a band; about 120 ms in int8 and 200 ms in float64. */
@@ -56,7 +56,8 @@ interface Product {
 
 export function createCpuEngine(pool: ComputePool, { maxThreads }: CpuEngineOptions = {}): MatrixEngine {
   const lanes = Math.max(1, Math.min(pool.threads, maxThreads ?? pool.threads));
-  const turns = oneAtATime(maxWaiting);
+  /** Two jobs would take turns at throwing out what the other one keeps in the threads. */
+  const lane = createJobLane(maxWaiting);
   const device = cpus()[0]?.model.trim() || 'unknown CPU';
 
   async function proofRound(request: ProofRoundRequest, signal: AbortSignal): Promise<ProofRoundResult> {
@@ -202,40 +203,14 @@ export function createCpuEngine(pool: ComputePool, { maxThreads }: CpuEngineOpti
       takesGivenMatrices: true,
     },
     async proofRound(request, signal) {
-      requireSize(request.size);
-      requireKey(request.keyA);
-      requireKey(request.keyB);
-      return await turns.take(() => proofRound(request, signal), signal);
+      checkProofRound(request, maxSize);
+      return await lane.run(() => proofRound(request, signal), signal);
     },
     async product(request, signal) {
-      if (request.kind === 'drawn') {
-        requireSize(request.size);
-        requireKey(request.key);
-      } else {
-        requireShape(request);
-      }
-      return await turns.take(() => product(request, signal), signal);
+      checkProduct(request, maxSize);
+      return await lane.run(() => product(request, signal), signal);
     },
   };
-}
-
-const refuse = (reason: string): NodeError => new NodeError('compute_failed', { meta: { reason } });
-
-function requireSize(size: number): void {
-  if (!(Number.isInteger(size) && size >= 1 && size <= maxSize)) throw refuse(`no size of ${size}`);
-}
-
-function requireKey(key: Uint8Array): void {
-  if (key.length !== keyBytes) throw refuse(`a key of ${key.length} bytes`);
-}
-
-function requireShape({ rows, inner, columns, a, b }: Product): void {
-  const isCount = (value: number): boolean => Number.isInteger(value) && value >= 1;
-  if (![rows, inner, columns].every(isCount) || a.length !== rows * inner || b.length !== inner * columns) {
-    throw refuse(
-      `${a.length} and ${b.length} values are no ${rows}×${inner} and ${inner}×${columns} matrices`,
-    );
-  }
 }
 
 /** The same product with both inputs where threads see them. */

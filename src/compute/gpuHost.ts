@@ -12,9 +12,10 @@ import { setPriority } from 'node:os';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { NodeError, type NodeErrorData } from '../errors/nodeError.js';
+import { nativeEnvironment } from '../lib/nativeEnvironment.js';
 import type { Logger } from '../logger/logger.js';
+import { hostedEngines } from './engineBackends.js';
 import { failureReason } from './engineFailure.js';
-import { hostEnvironment } from './hostEnvironment.js';
 import type { FromHost, Hashing, HostTask, HostTaskResult, ToHost } from './hostProtocol.js';
 import type {
   EngineInfo,
@@ -145,9 +146,10 @@ class SupervisedHost implements GpuHost {
   constructor(options: GpuHostOptions) {
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
-    const names: EngineName[] =
-      options.gpu === 'auto' ? ['webgpu', 'gpujs', 'openblas'] : ['webgpu', 'openblas'];
-    for (const name of names) this.#engines.set(name, { name, state: 'starting' });
+    for (const name of hostedEngines) {
+      const isWanted = options.gpu === 'auto' || name !== 'gpujs';
+      if (isWanted) this.#engines.set(name, { name, state: 'starting' });
+    }
     this.#start();
   }
 
@@ -175,7 +177,7 @@ class SupervisedHost implements GpuHost {
   #start(): void {
     const {
       entry,
-      env = hostEnvironment(process.env),
+      env = nativeEnvironment(process.env),
       cpuThreads,
       isAllowedSoftware,
       hashing = 'auto',

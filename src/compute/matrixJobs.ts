@@ -7,9 +7,7 @@ import { startDeadline } from '../lib/deadline.js';
 import type { Logger } from '../logger/logger.js';
 import { createJobLane } from './jobLane.js';
 import type { EngineInfo, EngineName, MatrixEngine } from './matrixEngine.js';
-
-/** What a scheduler may ask for. */
-export type WantedBackend = 'auto' | 'gpu' | 'cuda' | 'metal' | 'webgpu' | 'cpu';
+import type { WantedBackend } from './wantedBackend.js';
 
 export interface MatrixJob<T> {
   readonly wanted: WantedBackend;

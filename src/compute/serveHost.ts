@@ -3,7 +3,7 @@
  * job at a time. The process ends with its parent, and always by a signal, because native GPU libraries are known to
  * crash when a process ends in the ordinary way. Runs in the GPU host.
  */
-import { dieWithParent } from './dieWithParent.js';
+import { endWithParent } from '../threads/endWithParent.js';
 import { engineFailure, failureReason, toEngineFailure } from './engineFailure.js';
 import type { FromHost, HostSettings, HostTask, HostTaskResult, ToHost } from './hostProtocol.js';
 import type { EngineName, MatrixEngine } from './matrixEngine.js';
@@ -35,7 +35,7 @@ export function serveHost(table: HostEngineTable): void {
 
   const startEngines = async (settings: HostSettings): Promise<void> => {
     // First, because what follows may hang.
-    await dieWithParent();
+    await endWithParent();
     for (const name of settings.engines) {
       say({ type: 'engineStarting', name });
       try {

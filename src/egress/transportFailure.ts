@@ -4,18 +4,15 @@
  */
 import { systemErrorCode } from '../lib/systemErrorCode.js';
 
-export const transportFailures = [
-  'dns_failed',
-  'connection_refused',
-  'connection_reset',
-  'unreachable',
-  'tls_failed',
-  'protocol_error',
-  'too_many_redirects',
-  'timeout',
-] as const;
-
-export type TransportFailure = (typeof transportFailures)[number];
+export type TransportFailure =
+  | 'dns_failed'
+  | 'connection_refused'
+  | 'connection_reset'
+  | 'unreachable'
+  | 'tls_failed'
+  | 'protocol_error'
+  | 'too_many_redirects'
+  | 'timeout';
 
 /** How far a request had come. */
 export type RequestPhase = 'connect' | 'tls' | 'exchange';

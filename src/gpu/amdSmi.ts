@@ -2,9 +2,10 @@
  * AMD GPUs as `amd-smi` describes them: what they are from `static`, asked once, what they do from `metric`. The
  * answer is a list, or in newer releases an object around it; values are `{value, unit}`, and were bare numbers before. Runs in main.
  */
+
+import { isRecord, parseJson } from '../lib/unknownJson.js';
 import { foundOrNone, type GpuReader } from './gpuReader.js';
 import { type GpuFigures, type GpuReading, gpuReading } from './gpuReading.js';
-import { isRecord, parseJson } from './jsonText.js';
 import { readOutput } from './readTool.js';
 import { runTool, type ToolCall } from './runTool.js';
 

@@ -1,4 +1,4 @@
-/** What every source of GPU figures offers, and how it may answer. Types only; runs in main. */
+/** What every source of GPU figures offers, and how it may answer. Runs in main and the command line. */
 import type { GpuSource } from '../lib/gpuStat.js';
 import type { GpuReading } from './gpuReading.js';
 import type { ProcessMark } from './processMark.js';

@@ -26,7 +26,7 @@ const fields = [
   'name',
 ] as const;
 
-export const nvidiaSmiQuery: readonly string[] = [
+const nvidiaSmiQuery: readonly string[] = [
   `--query-gpu=${fields.join(',')}`,
   '--format=csv,noheader,nounits',
 ];

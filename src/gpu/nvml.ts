@@ -4,9 +4,9 @@
  */
 import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { isRecord } from '../lib/unknownJson.js';
 import { foundOrNone, type GpuReader } from './gpuReader.js';
 import { type GpuFigures, type GpuReading, gpuReading } from './gpuReading.js';
-import { isRecord } from './jsonText.js';
 import type { TelemetryProcess } from './telemetryProcess.js';
 import { type MachineMemory, machineMemory, withUnifiedMemory } from './unifiedMemory.js';
 

@@ -92,7 +92,7 @@ const doubled = (firstMs: number, failures: number, mostMs: number): number =>
 
 const delayAfterHang = (failures: number): number => doubled(firstDelayAfterHangMs, failures, longestDelayMs);
 
-export function stateAfter(
+function stateAfter(
   before: SourceState,
   outcome: ReadOutcome,
   nowMs: number,

@@ -7,13 +7,7 @@ import { type GpuReading, gpuReading } from './gpuReading.js';
 import { readOutput } from './readTool.js';
 import { runTool, type ToolCall } from './runTool.js';
 
-export const rocmSmiQuery: readonly string[] = [
-  '--showmeminfo',
-  'vram',
-  '--showuse',
-  '--showproductname',
-  '--csv',
-];
+const rocmSmiQuery: readonly string[] = ['--showmeminfo', 'vram', '--showuse', '--showproductname', '--csv'];
 
 const mib = 1024 * 1024;
 const identifier = /^0x[0-9a-f]+$/i;

@@ -6,9 +6,10 @@
  * `nvidia-smi` that has failed before. Intel's graphics are left out everywhere, except cards of the Arc and Data
  * Center series: the others share the machine's memory and no source tells how much of it they may use.
  */
+
+import { isRecord } from '../lib/unknownJson.js';
 import { foundOrNone, type GpuReader } from './gpuReader.js';
 import { type GpuReading, gpuReading } from './gpuReading.js';
-import { isRecord } from './jsonText.js';
 import type { TelemetryProcess } from './telemetryProcess.js';
 import { isVirtualAdapter } from './virtualAdapter.js';
 

@@ -2,9 +2,10 @@
  * GPUs of a Mac. Those of Apple's chips share the machine's memory, so its total is the machine's and its use is the
  * use of the machine's memory by everything; how busy the GPU is no tool tells without root. Runs in main.
  */
+
+import { isRecord, parseJson } from '../lib/unknownJson.js';
 import { foundOrNone, type GpuReader } from './gpuReader.js';
 import { type GpuReading, gpuReading, wording } from './gpuReading.js';
-import { isRecord, parseJson } from './jsonText.js';
 import { runTool, type ToolCall, toolFailure } from './runTool.js';
 import { isVirtualAdapter } from './virtualAdapter.js';
 

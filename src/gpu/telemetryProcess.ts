@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { isRecord } from './jsonText.js';
+import { isRecord } from '../lib/unknownJson.js';
 import { killGroup, markProcess, type ProcessMark } from './processMark.js';
 import { toolEnvironment } from './toolEnvironment.js';
 

@@ -1,32 +1,13 @@
-/**
- * The environment of a vendor's tool: what it needs to find its libraries and devices, and nothing of the node's own
- * variables, which may hold passwords. Runs in main.
- */
+/** The environment of a vendor's tool, whose words and numbers are read. Runs in main and the command line. */
 import { delimiter } from 'node:path';
-
-const passedOn = [
-  'HOME',
-  'TMPDIR',
-  'LD_LIBRARY_PATH',
-  'NVIDIA_VISIBLE_DEVICES',
-  'NVIDIA_DRIVER_CAPABILITIES',
-  'ROCM_PATH',
-  'SystemRoot',
-  'ProgramFiles',
-  'TEMP',
-];
+import { nativeEnvironment } from '../lib/nativeEnvironment.js';
 
 /** Where vendors install tools without putting the folder on everybody's PATH. */
 const vendorFolders =
   process.platform === 'win32' ? [] : ['/usr/bin', '/usr/sbin', '/opt/rocm/bin', '/usr/lib/wsl/lib'];
 
 export function toolEnvironment(own: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
-  // Messages and decimal points are read.
-  const environment: NodeJS.ProcessEnv = { LC_ALL: 'C' };
-  for (const name of passedOn) {
-    const value = own[name];
-    if (value !== undefined) environment[name] = value;
-  }
-  environment['PATH'] = [own['PATH'] ?? '', ...vendorFolders].filter(Boolean).join(delimiter);
-  return environment;
+  const path = [own['PATH'] ?? '', ...vendorFolders].filter(Boolean).join(delimiter);
+  // Messages and decimal points in one language.
+  return { ...nativeEnvironment(own), LC_ALL: 'C', PATH: path };
 }

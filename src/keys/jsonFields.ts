@@ -2,17 +2,14 @@
  * Reading single fields of a key file that was parsed as JSON but is not trusted. Every refusal names the
  * field and never its value. Runs in main and the command line.
  */
+import { isRecord } from '../lib/unknownJson.js';
 import { keyFileError } from './keyFileError.js';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 export function objectField(object: JsonObject, name: string): JsonObject {
   const value = object[name];
-  if (!isJsonObject(value)) throw keyFileError('unknown_format', `"${name}" is missing or not an object`);
+  if (!isRecord(value)) throw keyFileError('unknown_format', `"${name}" is missing or not an object`);
   return value;
 }
 

@@ -3,7 +3,8 @@
  * once there is one. Runs in main and the command line.
  */
 import type { AddressText } from '../lib/address.js';
-import { isJsonObject, type JsonObject } from './jsonFields.js';
+import { isRecord } from '../lib/unknownJson.js';
+import type { JsonObject } from './jsonFields.js';
 import { keyFileError } from './keyFileError.js';
 import { parseKeystoreParameters } from './keystoreParameters.js';
 import { decryptKeystoreV3 } from './keystoreV3.js';
@@ -53,6 +54,6 @@ function parseJsonObject(text: string): JsonObject {
     // The parser's message quotes the text around the fault, which may be the key: it goes no further.
     throw keyFileError('not_json', 'the file is not JSON');
   }
-  if (!isJsonObject(value)) throw keyFileError('unknown_format', 'the file is not a JSON object');
+  if (!isRecord(value)) throw keyFileError('unknown_format', 'the file is not a JSON object');
   return value;
 }

@@ -2,6 +2,7 @@
  * Ethereum addresses in the three forms the node uses: 20 bytes, five 32-bit words (what the shared-memory
  * tables compare), and lower-case `0x` text (what logs and files hold). Runs everywhere.
  */
+import { hexText } from './hexText.js';
 
 /** `0x` and 40 lower-case hex digits. */
 export type AddressText = `0x${string}`;
@@ -19,6 +20,5 @@ export function addressBytes(address: AddressText): Uint8Array {
   return Buffer.from(address.slice(2), 'hex');
 }
 
-export function addressText(bytes: Uint8Array): AddressText {
-  return `0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}`;
-}
+/** The text of 20 bytes. */
+export const addressText = (bytes: Uint8Array): AddressText => hexText(bytes);

@@ -81,23 +81,15 @@ export function createChallengeMetrics(
       registers: [],
     }),
   );
-  const gauge = (name: string, help: string, read: () => number): void => {
-    registry.add(
-      new Gauge({
-        name,
-        help,
-        registers: [],
-        collect() {
-          this.set(read());
-        },
-      }),
-    );
-  };
-  gauge('fxn_compute_queued_jobs', 'Matrix multiplications that wait.', () => sources.jobs().waiting);
-  gauge('fxn_compute_running_jobs', 'Matrix multiplications that run: 0 or 1.', () =>
+  registry.addGauge(
+    'fxn_compute_queued_jobs',
+    'Matrix multiplications that wait.',
+    () => sources.jobs().waiting,
+  );
+  registry.addGauge('fxn_compute_running_jobs', 'Matrix multiplications that run: 0 or 1.', () =>
     sources.jobs().isBusy ? 1 : 0,
   );
-  gauge('fxn_compute_commitments', 'Commitments that can be opened now.', sources.commitments);
+  registry.addGauge('fxn_compute_commitments', 'Commitments that can be opened now.', sources.commitments);
   registry.add(
     new Gauge({
       name: 'fxn_compute_engine_up',

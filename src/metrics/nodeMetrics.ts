@@ -36,25 +36,13 @@ export function createNodeMetrics(
   delay: EventLoopDelay,
 ): NodeMetrics {
   collectDefaultMetrics({ register: registry });
-  const gauge = (name: string, help: string, read: () => number): void => {
-    registry.add(
-      new Gauge({
-        name,
-        help,
-        registers: [],
-        collect() {
-          this.set(read());
-        },
-      }),
-    );
-  };
-  gauge(
+  registry.addGauge(
     'fxn_http_in_flight_requests',
     'Requests on the public port that are open.',
     sources.requestsInFlight,
   );
-  gauge('fxn_replay_entries', 'Live entries of the replay table.', sources.replayEntries);
-  gauge(
+  registry.addGauge('fxn_replay_entries', 'Live entries of the replay table.', sources.replayEntries);
+  registry.addGauge(
     'fxn_replay_capacity_entries',
     'Entries that the replay table can hold.',
     () => sources.replayCapacity,

@@ -3,7 +3,7 @@
  * for its numbers when it is scraped and adds them up. A front that ends hands its last numbers over first, and
  * main keeps them, so counters never fall.
  */
-import { AggregatorRegistry, type Metric, Registry } from 'prom-client';
+import { AggregatorRegistry, Gauge, type Metric, Registry } from 'prom-client';
 
 /** One metric of `Registry.getMetricsAsJSON()`, reduced to what is read here. */
 interface MetricData {
@@ -20,6 +20,20 @@ export class MetricsRegistry extends Registry {
   add<M extends Metric>(metric: M): M {
     this.registerMetric(metric);
     return metric;
+  }
+
+  /** A gauge without labels that is read when it is scraped. */
+  addGauge(name: string, help: string, read: () => number): void {
+    this.add(
+      new Gauge({
+        name,
+        help,
+        registers: [],
+        collect() {
+          this.set(read());
+        },
+      }),
+    );
   }
 }
 

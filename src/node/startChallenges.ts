@@ -12,11 +12,12 @@ import { createMatrixMultiplicationOpenChallenger } from '../challenge/matrixMul
 import { createProofCommitter } from '../challenge/proofCommitter.js';
 import type { ComputePool } from '../compute/computePool.js';
 import { createCpuEngine } from '../compute/cpuEngine.js';
+import { engineBackends, hostedEngines } from '../compute/engineBackends.js';
 import { failureReason } from '../compute/engineFailure.js';
 import { measureEngine } from '../compute/engineSpeed.js';
-import { type GpuHost, startGpuHost } from '../compute/gpuHost.js';
+import { type GpuHost, type HostEngine, startGpuHost } from '../compute/gpuHost.js';
 import { createJobLane } from '../compute/jobLane.js';
-import type { EngineName, MatrixEngine } from '../compute/matrixEngine.js';
+import type { MatrixEngine } from '../compute/matrixEngine.js';
 import { createMatrixJobs } from '../compute/matrixJobs.js';
 import { mayHaveNativeEngines } from '../compute/nativeHints.js';
 import { openRows } from '../compute/openRows.js';
@@ -106,7 +107,7 @@ export function startChallenges(options: ChallengesOptions): Challenges {
     },
     ...(host?.engines() ?? absentEngines(absence)).map(({ name, state, info, reason }) => ({
       name,
-      backend: hostedBackends[name] ?? 'cpu',
+      backend: engineBackends[name],
       state,
       ...(info && { device: info.device }),
       ...(reason !== undefined && { reason }),
@@ -218,16 +219,8 @@ export function startChallenges(options: ChallengesOptions): Challenges {
   };
 }
 
-const hostedBackends: Readonly<Partial<Record<EngineName, string>>> = {
-  webgpu: 'webgpu',
-  gpujs: 'gpu',
-  openblas: 'cpu',
-};
-
-const absentEngines = (reason: string) =>
-  (['webgpu', 'gpujs', 'openblas'] as const).map(
-    (name) => ({ name, state: 'disabled', reason, info: undefined }) as const,
-  );
+const absentEngines = (reason: string): HostEngine[] =>
+  hostedEngines.map((name) => ({ name, state: 'disabled', reason }));
 
 const notSampled: GpuSamplerStatus = {
   source: undefined,

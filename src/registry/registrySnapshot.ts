@@ -7,6 +7,7 @@
  * Encoded by the registry thread, decoded once per generation by fronts and main.
  */
 import { NodeError } from '../errors/nodeError.js';
+import { hexText } from '../lib/hexText.js';
 import {
   AddressIndex,
   addressIndexBytes,
@@ -71,7 +72,7 @@ export function decodeRegistrySnapshot(bytes: Uint8Array): RegistrySnapshot {
     entries: header.getUint32(4, true),
     blockNumber: header.getFloat64(8, true),
     blockTimestampS: header.getFloat64(16, true),
-    blockHash: `0x${Buffer.from(bytes.subarray(24, headerBytes)).toString('hex')}`,
+    blockHash: hexText(bytes.subarray(24, headerBytes)),
     index: new AddressIndex(bytes.subarray(headerBytes)),
   };
 }

@@ -5,6 +5,7 @@
  * model's id. Runs in main.
  */
 import type { Backend } from '../config/modelBackends.js';
+import { isRecord } from '../lib/unknownJson.js';
 
 /** `custom` is whatever speaks the OpenAI protocol and does not name itself. */
 export type BackendKind = Backend['backendProvider'];
@@ -75,10 +76,10 @@ interface ListedModel {
 
 /** Models of an OpenAI list or of Ollama's `/api/tags`; `undefined` when the JSON is neither. */
 function modelsOf(json: unknown): readonly ListedModel[] | undefined {
-  if (!isObject(json)) return undefined;
+  if (!isRecord(json)) return undefined;
   const entries = json['data'] === null ? [] : (json['data'] ?? json['models']);
   if (!Array.isArray(entries)) return undefined;
-  return entries.filter(isObject).flatMap(({ id, name, owned_by, created }) => {
+  return entries.filter(isRecord).flatMap(({ id, name, owned_by, created }) => {
     const said = id ?? name;
     return typeof said === 'string' ? [{ id: said, owner: owned_by, created }] : [];
   });
@@ -132,8 +133,4 @@ export function isModelListed(
     case undefined:
       return names.length === 0 ? undefined : names.includes(model);
   }
-}
-
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

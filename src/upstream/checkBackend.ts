@@ -2,11 +2,11 @@
  * The health check of one backend. The first one after a start, and after it was down, also finds out what kind of
  * server answers; from then on the cheapest endpoint of that kind is asked. Runs in main.
  */
+import { isRecord } from '../lib/unknownJson.js';
 import { askBackend, type BackendAnswer } from './askBackend.js';
 import {
   type BackendKind,
   healthPaths,
-  isObject,
   kindInModelList,
   modelListPath,
   namesIn,
@@ -87,7 +87,7 @@ export class BackendCheck {
     const signal = AbortSignal.timeout(probeDeadlineMs);
     for (const { kind, path, isAnswer } of probesFor(this.#backend.expected)) {
       const answer = await askBackend({ ...this.#backend, path, signal });
-      if (isObject(answer?.json) && isAnswer(answer.json)) return kind;
+      if (isRecord(answer?.json) && isAnswer(answer.json)) return kind;
     }
     return 'custom';
   }

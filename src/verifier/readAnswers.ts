@@ -4,6 +4,7 @@
  */
 import { recoveryIdOf } from '../auth/recoveryId.js';
 import { type AddressText, parseAddress } from '../lib/address.js';
+import { isRecord } from '../lib/unknownJson.js';
 import { proofVersion } from '../proof/protocol.js';
 import { type NodeClaim, openingPlace, Refusal } from './verdict.js';
 
@@ -54,9 +55,9 @@ const expiryToleranceMs = 30_000;
 const malformed = (what: string): Refusal => new Refusal('malformed', `${what}.`);
 
 export function readCommitment(body: unknown, expected: ExpectedCommitment): Commitment | Refusal {
-  if (!isObject(body)) return malformed('The answer is not a JSON object');
+  if (!isRecord(body)) return malformed('The answer is not a JSON object');
   const { proof, merkleRoot, matrixSize } = body;
-  if (!isObject(proof)) return malformed('The answer has no proof');
+  if (!isRecord(proof)) return malformed('The answer has no proof');
   const { version, commitmentId, roots, address, chainId, expiresAt, signature } = proof;
   if (version !== proofVersion) {
     return new Refusal('wrong_version', `The proof is not of the version ${proofVersion}.`);
@@ -110,7 +111,7 @@ export function readOpening(
   { round, indices, size }: ExpectedOpening,
 ): readonly OpenedRow[] | Refusal {
   const place = openingPlace(round);
-  if (!isObject(body)) return new Refusal('malformed', 'The answer is not a JSON object.', { place });
+  if (!isRecord(body)) return new Refusal('malformed', 'The answer is not a JSON object.', { place });
   if (body['round'] !== round) {
     return new Refusal('wrong_round', 'The opening is of another round than was asked for.', { place });
   }
@@ -136,7 +137,7 @@ function readRow(
 ): OpenedRow | Refusal {
   const place = openingPlace(round, index);
   const malformedRow = (what: string) => new Refusal('malformed', `${what}.`, { place });
-  if (!isObject(row)) return malformedRow('The row is not an object');
+  if (!isRecord(row)) return malformedRow('The row is not an object');
   if (!Number.isInteger(row['index'])) return malformedRow('The index of the row is no integer');
   if (row['index'] !== index) {
     return new Refusal('wrong_rows', 'Another row stands where this one was asked for.', { place });
@@ -165,7 +166,7 @@ function readValues(text: unknown, bytes: number): Uint8Array | undefined {
 const maxClaimLength = 120;
 
 export function readClaim(body: unknown): NodeClaim | null {
-  if (!isObject(body)) return null;
+  if (!isRecord(body)) return null;
   const gflops = figure(body['gflops']);
   return {
     backend: words(body['backend']),
@@ -188,13 +189,10 @@ const errorCodeForm = /^[a-z0-9_]{1,64}$/;
 
 /** The code of a node's refusal; `null` where there is none, or something else answered. */
 export function readErrorCode(body: unknown): string | null {
-  const error = isObject(body) ? body['error'] : undefined;
-  const code = isObject(error) ? error['code'] : undefined;
+  const error = isRecord(body) ? body['error'] : undefined;
+  const code = isRecord(error) ? error['code'] : undefined;
   return typeof code === 'string' && errorCodeForm.test(code) ? code : null;
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
 
 const isWholeNumber = (value: unknown): value is number => Number.isSafeInteger(value);
 

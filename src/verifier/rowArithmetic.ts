@@ -112,7 +112,7 @@ function placesFor(columns: number): Places {
 }
 
 /** Good until the next `load`. */
-export class LoadedVector {
+class LoadedVector {
   readonly #kernel: Kernel;
   readonly #buffer: ArrayBuffer;
   readonly #columns: number;

@@ -1,10 +1,9 @@
 /** Declares `fxn challenge verify` and `fxn challenge run`. Runs in the command line. */
+import { wantedBackends } from '../../compute/wantedBackend.js';
 import type { Choose, Commands } from './action.js';
 import { withConfigFiles } from './configFiles.js';
 import { untilInterrupted } from './interruption.js';
 import { signingOptions } from './signingOptions.js';
-
-const backends = ['auto', 'gpu', 'cuda', 'metal', 'webgpu', 'cpu'] as const;
 
 const json = { type: 'boolean', describe: 'One line of JSON each, on a terminal too' } as const;
 
@@ -56,7 +55,7 @@ export const declareChallenge = (commands: Commands, choose: Choose): Commands =
                 describe: 'Rows to check in each round, at most 1024',
               },
               backend: {
-                choices: backends,
+                choices: wantedBackends,
                 requiresArg: true,
                 describe: "Engine (default: the node's choice)",
               },

@@ -3,11 +3,12 @@
  * gpu.js knows no integers. Without an adapter it does not serve; its own way out, JavaScript on the CPU, is slower
  * than the node's. Runs in the GPU host.
  */
+import { checkProduct, checkProofRound } from '../checkRequest.js';
 import { engineFailure } from '../engineFailure.js';
 import type { EngineInfo, MatrixEngine, ProductResult } from '../matrixEngine.js';
 import type { EngineSettings } from '../startEngine.js';
 import { type Block, blockedRound, blockInner } from './blockedRound.js';
-import { type MatrixRows, openMatrixRows, requireCounts, requireKeys } from './matrixRows.js';
+import { type MatrixRows, openMatrixRows } from './matrixRows.js';
 import { ProductCollector } from './productCollector.js';
 import { Stopwatch } from './stopwatch.js';
 import { adapterInfo, DeviceWatch, openDawn, refuseSoftware } from './webgpuDevice.js';
@@ -100,10 +101,8 @@ export async function startGpujsEngine({ isAllowedSoftware, onLost }: EngineSett
   return {
     info,
     async proofRound(request, signal) {
-      requireCounts(request.size);
-      requireKeys(request.keyA, request.keyB);
+      checkProofRound(request, info.maxSize);
       const { size } = request;
-      if (size > info.maxSize) throw engineFailure(`size ${size} is over ${info.maxSize}`);
       const inner = blockInner(size);
       const bandRows = bandRowsFor(size, inner, size);
       return await withKernel({ bandRows, inner, columns: size }, (multiply) =>
@@ -111,6 +110,7 @@ export async function startGpujsEngine({ isAllowedSoftware, onLost }: EngineSett
       );
     },
     async product(request, signal) {
+      checkProduct(request, info.maxSize);
       const matrices = openMatrixRows(request);
       const { rows, inner, columns } = matrices;
       const bandRows = bandRowsFor(rows, inner, columns);

@@ -5,10 +5,11 @@
  */
 import { cpus, totalmem } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { checkProduct, checkProofRound } from '../checkRequest.js';
 import { engineFailure } from '../engineFailure.js';
 import type { EngineInfo, MatrixEngine, ProductResult } from '../matrixEngine.js';
 import { type Block, blockedRound, blockInner } from './blockedRound.js';
-import { type MatrixRows, openMatrixRows, requireCounts, requireKeys } from './matrixRows.js';
+import { type MatrixRows, openMatrixRows } from './matrixRows.js';
 import { cellsAtOnce, ProductCollector } from './productCollector.js';
 import { Stopwatch } from './stopwatch.js';
 
@@ -68,10 +69,8 @@ export async function startOpenblasEngine(): Promise<MatrixEngine> {
   return {
     info,
     async proofRound(request, signal) {
-      requireCounts(request.size);
-      requireKeys(request.keyA, request.keyB);
+      checkProofRound(request, maxSize);
       const { size } = request;
-      if (size > maxSize) throw engineFailure(`size ${size} is over ${maxSize}`);
       const inner = blockInner(size);
       const bandRows = bandRowsFor(size, inner, size);
       const c = new Float32Array(bandRows * size);
@@ -86,7 +85,7 @@ export async function startOpenblasEngine(): Promise<MatrixEngine> {
     },
     async product(request, signal) {
       if (request.kind === 'given') throw engineFailure('OpenBLAS takes no given matrices');
-      if (request.size > maxSize) throw engineFailure(`size ${request.size} is over ${maxSize}`);
+      checkProduct(request, maxSize);
       return await product(blas, openMatrixRows(request), signal);
     },
   };

@@ -5,6 +5,7 @@
  */
 import { leafBytes, maxExactSize } from '../../proof/protocol.js';
 import { rowLeaf } from '../../proof/rowTree.js';
+import { checkProduct, checkProofRound } from '../checkRequest.js';
 import { engineFailure } from '../engineFailure.js';
 import type {
   EngineInfo,
@@ -16,7 +17,7 @@ import type {
 import type { EngineSettings } from '../startEngine.js';
 import { type DeviceJob, runOnDevice } from './deviceJob.js';
 import { DispatchSize } from './dispatchSize.js';
-import { type MatrixRows, openMatrixRows, requireCounts, requireKeys } from './matrixRows.js';
+import { type MatrixRows, openMatrixRows } from './matrixRows.js';
 import { cellsAtOnce, ProductCollector } from './productCollector.js';
 import { Stopwatch } from './stopwatch.js';
 import { adapterInfo, DeviceWatch, openDawn, refuseSoftware } from './webgpuDevice.js';
@@ -83,12 +84,11 @@ export async function startWebgpuEngine(options: WebgpuEngineOptions): Promise<M
   return {
     info,
     async proofRound(request, signal) {
-      requireCounts(request.size);
-      requireKeys(request.keyA, request.keyB);
-      if (request.size > info.maxSize) throw engineFailure(`size ${request.size} is over ${info.maxSize}`);
+      checkProofRound(request, info.maxSize);
       return await run(signal, (job) => proofRound(job, onDevice, request));
     },
     async product(request, signal) {
+      checkProduct(request, info.maxSize);
       const matrices = openMatrixRows(request);
       return await run(signal, (job) => product(job, onDevice, matrices));
     },
