@@ -10,7 +10,7 @@ describe('a node whose compute threads all fail at their start', () => {
     const preload = import.meta.resolve('../support/crashingCompute.js');
     stand = await startTestStand({
       env: { NODE_OPTIONS: `--import ${preload}` },
-      config: { node: { threads: 1 }, compute: { deadline: '2s', gpu: 'off' } },
+      config: { node: { threads: 1 }, compute: { deadline: '1s', gpu: 'off' } },
     });
   });
   after(() => stand?.close());

@@ -16,6 +16,8 @@ import { sendSigned, startTestStand, type TestStand } from '../support/testStand
 const challenges = propertyRuns(1_000);
 /** Challenges of one client between two kills, on average. */
 const killEvery = 20;
+/** A host starts behind everything else that runs here. */
+const patienceMs = 240_000;
 const sizes = [33, 128, 200];
 const seedBytes = [1, 2, 3, 4];
 
@@ -110,7 +112,7 @@ describe('a GPU host that is killed at random', () => {
     const client = async (count: number): Promise<void> => {
       for (let sent = 0; sent < count; sent++) {
         // Some come while there is no host, most find one.
-        if (Math.random() < 0.8) await eventually(isUp, (up) => up === 1);
+        if (Math.random() < 0.8) await eventually(isUp, (up) => up === 1, patienceMs);
         const pending = challenge();
         if (sent === 0 || Math.random() < 1 / killEvery) await killDuring(pending);
         else await pending;
@@ -129,7 +131,7 @@ describe('a GPU host that is killed at random', () => {
 
   it('is started again and answers as before', async () => {
     const { node, scheduler } = stand;
-    await eventually(isUp, (up) => up === 1);
+    await eventually(isUp, (up) => up === 1, patienceMs);
     assert.equal(hostsOf(node.pid).length, 1);
     const answer = await sendSigned(node.port, scheduler, {
       path: '/challenge',
