@@ -7,6 +7,7 @@ import { NodeError, toNodeError } from '../errors/nodeError.js';
 import type { AddressText } from '../lib/address.js';
 import type { ChallengeBody } from '../lib/challengeBody.js';
 import { startDeadline } from '../lib/deadline.js';
+import { feelWeight } from '../lib/sharedWeight.js';
 import type { Logger } from '../logger/logger.js';
 import type { ChallengeMetrics } from '../metrics/challengeMetrics.js';
 import type { Challenger } from './challenger.js';
@@ -64,6 +65,7 @@ export function answerChallenges(options: AnswerChallengesOptions): ChallengeDes
     left: AbortSignal,
     notes: Record<string, unknown>,
   ): Promise<string | Uint8Array> => {
+    feelWeight(body.length);
     const read = body.length > largeBodyBytes ? await options.readLarge(body, left) : readChallenge(body);
     const challenger = challengerOf(read.type);
     notes['type'] = challenger.type;

@@ -5,6 +5,7 @@
 import type { Exchange } from '../http/exchange.js';
 import type { Handler } from '../http/route.js';
 import { parseAddress } from '../lib/address.js';
+import { feelWeight } from '../lib/sharedWeight.js';
 import type { ChallengeTicket, ForwardedChallenge } from './answerChallenges.js';
 
 export interface ForwardChallengeOptions {
@@ -71,6 +72,7 @@ function respond(x: Exchange, json: string | Uint8Array): void {
 
 /** In memory that crosses threads as it is, however large the pool is that the bytes came from. */
 function sharedCopy(bytes: Uint8Array): Uint8Array {
+  feelWeight(bytes.length);
   const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
   copy.set(bytes);
   return copy;

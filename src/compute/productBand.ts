@@ -2,6 +2,7 @@
  * A rectangle of a product in float64. It packs what it needs block by block of k and keeps nothing between two
  * rectangles. Runs in the compute threads.
  */
+import { feelWeight } from '../lib/sharedWeight.js';
 import { keepWhileUsed } from './keepWhileUsed.js';
 import { openKernel, type WasmKernel } from './wasmKernel.js';
 
@@ -38,6 +39,7 @@ const baseIndex = 512;
 const withKernel = keepWhileUsed(() => openKernel<DoubleExports>('matmulDouble'));
 
 export function multiplyBand(band: ProductBand): undefined {
+  feelWeight(band.target.byteLength);
   withKernel((kernel) => multiplyWith(kernel, band));
 }
 

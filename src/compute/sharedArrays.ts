@@ -1,5 +1,6 @@
 /** Arrays that main and the compute threads see alike, up to a bound. Runs in main. */
 import { NodeError } from '../errors/nodeError.js';
+import { feelWeight } from '../lib/sharedWeight.js';
 
 /** 2 GiB of float64; a 16384 × 16384 matrix has as many. */
 const maxValues = 2 ** 28;
@@ -12,6 +13,7 @@ function sharedBytes(length: number, bytesEach: number): SharedArrayBuffer {
   if (!(Number.isInteger(length) && length >= 0 && length <= maxValues)) {
     throw new NodeError('compute_failed', { meta: { reason: `no room for an array of ${length} values` } });
   }
+  feelWeight(length * bytesEach);
   try {
     return new SharedArrayBuffer(length * bytesEach);
   } catch (cause) {
