@@ -38,6 +38,14 @@ const alternatives = (paths) =>
 
 const inPackage = (path) => path.replaceAll('\\', '/').split('/node_modules/').at(-1);
 
+/**
+ * Packages that do not say it of themselves: loading one of their files declares something and does nothing else, so
+ * a thread may leave out those that it does not use.
+ */
+const declaringPackages = ['typebox', 'undici', 'prom-client'];
+
+const isDeclaring = (path) => declaringPackages.some((name) => path === name || path.startsWith(`${name}/`));
+
 /** Whatever is called or read of it says what is missing. */
 const absence = (what) => `
   const refuse = () => { throw new Error(${JSON.stringify(`${what}: not part of this build`)}); };
@@ -50,9 +58,12 @@ export const leanLibraries = {
       contents: leanMains[inPackage(path)],
       resolveDir: path.replace(/[\\/][^\\/]+$/, ''),
     }));
-    // Loading one of their files declares something and does nothing else, so a thread may leave out those that it does not use.
-    build.onResolve({ filter: /^\.\/lib\// }, async ({ path, importer, kind, resolveDir, pluginData }) => {
-      if (pluginData === isAsked || leanMains[inPackage(importer)] === undefined) return undefined;
+    build.onResolve({ filter: /./ }, async ({ path, importer, kind, resolveDir, pluginData }) => {
+      if (
+        pluginData === isAsked ||
+        !(isDeclaring(path) || (path.startsWith('.') && isDeclaring(inPackage(importer))))
+      )
+        return undefined;
       const found = await build.resolve(path, { importer, kind, resolveDir, pluginData: isAsked });
       return { ...found, sideEffects: false };
     });

@@ -4,7 +4,7 @@
  * Runs everywhere.
  */
 import type { Static, TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { Check, Errors } from 'typebox/value';
 
 export interface SchemaProblem {
   /** JSON pointer into the value, of at most 100 characters; empty for the value itself. */
@@ -18,7 +18,7 @@ export type SchemaCheck<T> =
   | { readonly isValid: true; readonly value: T }
   | { readonly isValid: false; readonly problem: SchemaProblem };
 
-type ValidationError = ReturnType<ReturnType<typeof Compile>['Errors']>[number];
+type ValidationError = ReturnType<typeof Errors>[number];
 
 const maxPlaceLength = 100;
 
@@ -26,10 +26,9 @@ const maxPlaceLength = 100;
 export function compileSchema<Schema extends TSchema>(
   schema: Schema,
 ): (value: unknown) => SchemaCheck<Static<Schema>> {
-  const validator = Compile(schema);
   return (value) => {
-    if (validator.Check(value)) return { isValid: true, value: value as Static<Schema> };
-    return { isValid: false, problem: findProblem(schema, validator.Errors(value)) };
+    if (Check(schema, value)) return { isValid: true, value: value as Static<Schema> };
+    return { isValid: false, problem: findProblem(schema, Errors(schema, value)) };
   };
 }
 
