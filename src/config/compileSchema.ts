@@ -1,6 +1,7 @@
 /**
- * Makes the validator of a schema, once, and says of a value that does not match where it is wrong and what was
- * expected there. What it says comes from the schema alone, never from the value: it may be shown to whoever sent it.
+ * Makes the check of a schema, and says of a value that does not match where it is wrong and what was expected there.
+ * What it says comes from the schema alone, never from the value: it may be shown to whoever sent it. The schema is
+ * interpreted: generating and compiling code for it would cost every start more than it saves in small values.
  * Runs everywhere.
  */
 import type { Static, TSchema } from 'typebox';
