@@ -2,7 +2,7 @@
  * ENDPOINT_REACHABLE: whether a URL that the scheduler names answers with 2xx when this node asks. The node must not be
  * a way into the network it stands in, so the guard of `src/egress` decides what may be asked. Runs in main.
  */
-import Type from 'typebox';
+import * as Type from 'typebox';
 import type { TargetRefusal } from '../egress/checkTarget.js';
 import type { GuardedRequest } from '../egress/guardedRequest.js';
 import type { TransportFailure } from '../egress/transportFailure.js';

@@ -1,5 +1,5 @@
 /** `GPU_STATS`: the last sample of this machine's GPUs, with its time and where it came from. Runs in main. */
-import Type from 'typebox';
+import * as Type from 'typebox';
 import type { GpuSample } from '../lib/gpuStat.js';
 import { type Challenger, defineChallenger } from './challenger.js';
 

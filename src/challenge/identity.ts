@@ -3,7 +3,7 @@
  * network's Go node answers, its signature included, which could have been made at any time; a verifier that sends a
  * nonce gets a second one that could not. Runs in main.
  */
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { addressedKeyDigest, signIdentityStatement } from '../auth/identityStatement.js';
 import type { PublicIp } from '../egress/publicIp.js';
 import type { NodeKey } from '../keys/nodeKey.js';

@@ -4,7 +4,7 @@
  * Runs in main.
  */
 import { randomBytes } from 'node:crypto';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import type { EngineInfo, ProductRequest, ProductResult } from '../compute/matrixEngine.js';
 import type { MatrixJobResult, MatrixJobs } from '../compute/matrixJobs.js';
 import { type PackedMatrix, packMatrix } from '../compute/packedMatrix.js';

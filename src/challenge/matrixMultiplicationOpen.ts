@@ -3,7 +3,7 @@
  * path to the root. The rows are computed again; an opening that is refused on the way can be asked for again. Runs
  * in main.
  */
-import Type from 'typebox';
+import * as Type from 'typebox';
 import type { JobLane } from '../compute/jobLane.js';
 import { type OpeningToRender, renderOpening } from '../compute/openingJson.js';
 import { hexText } from '../lib/hexText.js';

@@ -1,10 +1,13 @@
 /**
  * What every executable file does: checks that this Node.js can run the node before anything that depends on it
- * is loaded, then runs the program. Runs in main and the command line.
+ * is loaded, then runs the program, an ordinary start without a detour. Runs in main and the command line.
  */
 import { runtimeProblem } from '../lib/supportedRuntime.js';
 import { exitCodes } from './exitCode.js';
+import { readPlainStart } from './plainStart.js';
 import type { ProgramName } from './program.js';
+import { runAction } from './runAction.js';
+import { startAction } from './startAction.js';
 
 /** What a shell reports for a program that a closed pipe ended. */
 const exitClosedPipe = 141;
@@ -26,7 +29,13 @@ export async function launch(name: ProgramName, args: readonly string[]): Promis
     if (error.code === 'EPIPE') process.exit(exitClosedPipe);
     throw error;
   });
-  const { runProgram } = await import('./program.js');
-  const exitCode = await runProgram(name, args);
+  const exitCode = await run(name, args);
   if (exitCode !== undefined) process.exitCode = exitCode;
+}
+
+async function run(name: ProgramName, args: readonly string[]): Promise<number | undefined> {
+  const plainStart = name === 'fxn' ? readPlainStart(args) : undefined;
+  if (plainStart !== undefined) return runAction(startAction(plainStart));
+  const { runProgram } = await import('./program.js');
+  return runProgram(name, args);
 }

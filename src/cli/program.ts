@@ -5,7 +5,6 @@
  */
 import yargs from 'yargs';
 import { packageVersion } from '../lib/packageVersion.js';
-import type { CliIo } from './cliIo.js';
 import { declareAccounts, declareKeyCommands } from './commands/accountsCommands.js';
 import type { Action, Choose, Commands } from './commands/action.js';
 import { declareChallenge } from './commands/challengeCommands.js';
@@ -13,9 +12,10 @@ import { declareConfig } from './commands/configCommand.js';
 import { declareGpu } from './commands/gpuCommands.js';
 import { declareSend } from './commands/sendCommand.js';
 import { declareStart } from './commands/startCommand.js';
-import { exitCodes, reportFailure } from './exitCode.js';
+import { exitCodes } from './exitCode.js';
 import { misuseText } from './misuse.js';
 import { createProcessIo } from './processIo.js';
+import { runAction } from './runAction.js';
 
 export type ProgramName = 'fxn' | 'fxn-keys';
 
@@ -108,17 +108,6 @@ export async function runProgram(name: ProgramName, args: readonly string[]): Pr
       io.err(parsed.text);
       return exitCodes.misused;
     case 'action':
-      return runAction(parsed.action, io);
-  }
-}
-
-async function runAction(
-  action: Action,
-  io: ReturnType<typeof createProcessIo>,
-): Promise<number | undefined> {
-  try {
-    return await action(io);
-  } catch (thrown) {
-    return reportFailure(thrown, io satisfies CliIo);
+      return runAction(parsed.action);
   }
 }

@@ -1,10 +1,11 @@
 /**
- * Makes the validator of a schema, once, and says of a value that does not match where it is wrong and what was
- * expected there. What it says comes from the schema alone, never from the value: it may be shown to whoever sent it.
+ * Makes the check of a schema, and says of a value that does not match where it is wrong and what was expected there.
+ * What it says comes from the schema alone, never from the value: it may be shown to whoever sent it. The schema is
+ * interpreted: generating and compiling code for it would cost every start more than it saves in small values.
  * Runs everywhere.
  */
 import type { Static, TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { Check, Errors } from 'typebox/value';
 
 export interface SchemaProblem {
   /** JSON pointer into the value, of at most 100 characters; empty for the value itself. */
@@ -18,7 +19,7 @@ export type SchemaCheck<T> =
   | { readonly isValid: true; readonly value: T }
   | { readonly isValid: false; readonly problem: SchemaProblem };
 
-type ValidationError = ReturnType<ReturnType<typeof Compile>['Errors']>[number];
+type ValidationError = ReturnType<typeof Errors>[number];
 
 const maxPlaceLength = 100;
 
@@ -26,10 +27,9 @@ const maxPlaceLength = 100;
 export function compileSchema<Schema extends TSchema>(
   schema: Schema,
 ): (value: unknown) => SchemaCheck<Static<Schema>> {
-  const validator = Compile(schema);
   return (value) => {
-    if (validator.Check(value)) return { isValid: true, value: value as Static<Schema> };
-    return { isValid: false, problem: findProblem(schema, validator.Errors(value)) };
+    if (Check(schema, value)) return { isValid: true, value: value as Static<Schema> };
+    return { isValid: false, problem: findProblem(schema, Errors(schema, value)) };
   };
 }
 

@@ -3,7 +3,7 @@
  * default filled in, durations in milliseconds, sizes in bytes, addresses in lower case, paths absolute. The
  * object is frozen and holds only what `structuredClone` copies, so every thread gets the same.
  */
-import type Type from 'typebox';
+import type * as Type from 'typebox';
 import {
   address,
   amount,

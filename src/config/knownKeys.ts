@@ -1,5 +1,6 @@
 /** Every key path of a schema, and which of them an unknown key was probably meant to be. */
-import Type, { type TSchema } from 'typebox';
+import type { TSchema } from 'typebox';
+import * as Type from 'typebox';
 import { nameDistance } from '../lib/nearestName.js';
 
 /** Paths such as `node.listenPort` and `models[].backends[].url`, groups included. */

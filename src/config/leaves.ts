@@ -3,7 +3,8 @@
  * `description` completes "expected …", with three keywords of our own: `notation` (how the file writes it),
  * `secret` (what printing hides) and `mayBeEmpty` (`""` means "not set"). No `default` makes a key required.
  */
-import Type, { type TSchema } from 'typebox';
+import type { TSchema } from 'typebox';
+import * as Type from 'typebox';
 import type { AddressText } from '../lib/address.js';
 import { parseByteSize } from '../lib/byteSize.js';
 import { parseDuration } from '../lib/duration.js';

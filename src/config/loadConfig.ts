@@ -2,7 +2,7 @@
  * Loads both configuration files. Either everything holds and the result is frozen, or one `ConfigError` lists
  * all that is wrong in both. Reads the disk and nothing else; runs on the main thread, at start and on reload.
  */
-import { Compile } from 'typebox/compile';
+import { Check } from 'typebox/value';
 import { type HomePaths, homePaths } from '../lib/homePaths.js';
 import { Config } from './config.js';
 import { ConfigError, type ConfigProblem } from './configError.js';
@@ -32,8 +32,6 @@ export interface LoadedConfig {
   /** What works but will hurt, each with its place. */
   readonly warnings: readonly string[];
 }
-
-const configValidator = Compile(Config);
 
 /** Throws `ConfigError`. */
 export function loadConfig(options: LoadConfigOptions): LoadedConfig {
@@ -79,7 +77,7 @@ function readConfig(
   problems.push(...tree.problems);
   if (tree.problems.length > 0) return undefined;
   const { value } = tree;
-  if (!configValidator.Check(value)) {
+  if (!Check(Config, value)) {
     throw new TypeError('a configuration file without problems does not match its schema');
   }
   return deepFreeze(value);

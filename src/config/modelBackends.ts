@@ -3,7 +3,7 @@
  * and the Go node's flat file with one backend for everything; the node sees only the resolved form below,
  * frozen and made of plain data, so every front thread gets the same.
  */
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { group, integer, list, special, text, word } from './leaves.js';
 
 export interface Backend {

@@ -1,5 +1,5 @@
 /** Turns either form of `model_backend.yaml` into the one resolved form. */
-import { Compile } from 'typebox/compile';
+import { Check } from 'typebox/value';
 import { isMap, isScalar } from 'yaml';
 import type { ConfigProblem } from './configError.js';
 import { deepFreeze } from './deepFreeze.js';
@@ -14,9 +14,6 @@ import { checkBackendUrl, checkModelRules } from './modelRules.js';
 import type { Environment } from './substituteEnv.js';
 import { TreeReader } from './treeReader.js';
 import type { YamlFile } from './yamlFile.js';
-
-const modelList = Compile(ModelListFile);
-const flatBackend = Compile(FlatBackendFile);
 
 /**
  * What a backend gets that the flat file has no keys for. A bound that cannot be changed there would be a trap, and the
@@ -47,8 +44,8 @@ export function readModelBackends(
   problems.push(...(flat ? tree.problems : tree.problems.map(explainMixedForms)));
   if (tree.problems.length > 0) return undefined;
   const { value } = tree;
-  if (flat && flatBackend.Check(value)) return deepFreeze(fromFlat(value, loadedAt));
-  if (!flat && modelList.Check(value)) return deepFreeze(fromList(value, loadedAt));
+  if (flat && Check(FlatBackendFile, value)) return deepFreeze(fromFlat(value, loadedAt));
+  if (!flat && Check(ModelListFile, value)) return deepFreeze(fromList(value, loadedAt));
   throw new TypeError('a model backend file without problems does not match its schema');
 }
 

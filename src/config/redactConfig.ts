@@ -2,7 +2,8 @@
  * The effective configuration for printing: durations and sizes as an operator writes them, secrets hidden. What
  * is a secret stands in the schema. An empty secret stays empty, so that "not set" can be seen.
  */
-import Type, { type TSchema } from 'typebox';
+import type { TSchema } from 'typebox';
+import * as Type from 'typebox';
 import { Config } from './config.js';
 import { leafOf } from './leaves.js';
 import type { LoadedConfig } from './loadConfig.js';

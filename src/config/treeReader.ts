@@ -4,8 +4,9 @@
  * schema's shape; a leaf that could not be read holds its default and is marked as failed, so that rules
  * between keys do not complain about it a second time.
  */
-import Type, { type TSchema } from 'typebox';
-import { Value } from 'typebox/value';
+import type { TSchema } from 'typebox';
+import * as Type from 'typebox';
+import { Check } from 'typebox/value';
 import { isAlias, isMap, isScalar, isSeq, type Node, type Pair } from 'yaml';
 import { nearestName } from '../lib/nearestName.js';
 import { type ConfigProblem, type Place, problemText, startOfFile } from './configError.js';
@@ -255,7 +256,7 @@ export class TreeReader {
     const read = (candidate: ScalarText): unknown => {
       if (leaf.mayBeEmpty === true && candidate.text === '') return '';
       const value = readers[leaf.notation](candidate, { home, synonyms });
-      return value !== undefined && Value.Check(schema, value) ? value : undefined;
+      return value !== undefined && Check(schema, value) ? value : undefined;
     };
     const value = read(scalar);
     if (value !== undefined) return settle(value, false);

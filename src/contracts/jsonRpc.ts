@@ -3,7 +3,9 @@
  * throws names the URL. viem's own transport bounds neither the size nor what its errors quote, so viem only
  * encodes and decodes here. Runs in the registry thread.
  */
+import type { Readable } from 'node:stream';
 import { NodeError } from '../errors/nodeError.js';
+import { requestHttp } from '../lib/httpRequest.js';
 import { chainFailure } from './chainFailure.js';
 
 export interface JsonRpcOptions {
@@ -51,15 +53,15 @@ export function openJsonRpc({ url, timeoutMs, maxResponseBytes, signal }: JsonRp
       let status: number;
       let text: string;
       try {
-        const response = await fetch(target, {
+        const answer = await requestHttp({
+          url: target,
           method: 'POST',
           headers,
           body: JSON.stringify({ jsonrpc: '2.0', id, method, params }),
           signal: AbortSignal.any([deadline, signal]),
-          redirect: 'manual',
         });
-        status = response.status;
-        text = await readBounded(response, maxResponseBytes);
+        status = answer.status;
+        text = await readBounded(answer.body, maxResponseBytes);
       } catch (thrown) {
         if (thrown instanceof NodeError) throw thrown;
         if (signal.aborted) throw chainFailure('aborted', 'The read was called off.');
@@ -76,7 +78,7 @@ export function openJsonRpc({ url, timeoutMs, maxResponseBytes, signal }: JsonRp
   };
 }
 
-/** `fetch` refuses URLs with a user name, so that part travels as a header. */
+/** A user name of the URL travels as a header. */
 function splitCredentials(url: string): { target: URL; headers: Record<string, string> } {
   const target = new URL(url);
   const headers: Record<string, string> = { 'content-type': 'application/json' };
@@ -89,13 +91,12 @@ function splitCredentials(url: string): { target: URL; headers: Record<string, s
   return { target, headers };
 }
 
-async function readBounded(response: Response, maxBytes: number): Promise<string> {
-  if (response.body === null) return '';
-  const chunks: Uint8Array[] = [];
+async function readBounded(body: Readable, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
   let bytes = 0;
-  // Leaving the loop by an exception cancels the body, which closes the connection.
-  for await (const chunk of response.body) {
-    bytes += chunk.byteLength;
+  // Leaving the loop by an exception destroys the body, which closes the connection.
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
     if (bytes > maxBytes) {
       throw chainFailure('too_large', 'The answer of the RPC endpoint exceeds the size limit.', { maxBytes });
     }

@@ -44,7 +44,7 @@ export interface ChallengesOptions {
 }
 
 export interface Challenges extends ChallengeDesk {
-  /** Starts the native engines and telemetry; until then the compute threads answer. */
+  /** Starts the native engines and telemetry a little later; until then the compute threads answer. */
   begin(): void;
   /** What engines and telemetry are up to, for `/ready`. */
   details(): ChallengeDetails;
@@ -66,6 +66,8 @@ export interface EngineState {
 
 /** A multiplication's own deadline says more than the one of its challenge. */
 const marginMs = 1_000;
+/** Looking for engines and testing them takes as long as all else that a node does until it serves: that comes first. */
+const beginDelayMs = 1_000;
 
 export function startChallenges(options: ChallengesOptions): Challenges {
   const { config, key, pool, metricsRegistry, clock, log } = options;
@@ -77,6 +79,8 @@ export function startChallenges(options: ChallengesOptions): Challenges {
   let isOpenblasFaster = false;
   const closing = new AbortController();
   const absence = compute.gpu === 'off' ? 'compute.gpu is off' : 'no GPU and no OpenBLAS was found';
+  let beginning: NodeJS.Timeout | undefined;
+  let hasBegun = false;
   let host: GpuHost | undefined;
   let sampler: GpuSampler | undefined;
   const latest = () => sampler?.latest();
@@ -98,6 +102,7 @@ export function startChallenges(options: ChallengesOptions): Challenges {
     budgetBytes: compute.commitmentBytes,
     clock,
   });
+  const isLookedFor = (): boolean => compute.gpu !== 'off' && !hasBegun;
   const engines = (): EngineState[] => [
     {
       name: cpu.info.name,
@@ -105,13 +110,15 @@ export function startChallenges(options: ChallengesOptions): Challenges {
       device: cpu.info.device,
       ...(cpuFailure === undefined ? { state: 'ready' } : { state: 'disabled', reason: cpuFailure }),
     },
-    ...(host?.engines() ?? absentEngines(absence)).map(({ name, state, info, reason }) => ({
-      name,
-      backend: engineBackends[name],
-      state,
-      ...(info && { device: info.device }),
-      ...(reason !== undefined && { reason }),
-    })),
+    ...(host?.engines() ?? (isLookedFor() ? enginesToCome : absentEngines(absence))).map(
+      ({ name, state, info, reason }) => ({
+        name,
+        backend: engineBackends[name],
+        state,
+        ...(info && { device: info.device }),
+        ...(reason !== undefined && { reason }),
+      }),
+    ),
   ];
   const metrics = createChallengeMetrics(metricsRegistry, {
     jobs: () => jobs,
@@ -180,39 +187,53 @@ export function startChallenges(options: ChallengesOptions): Challenges {
     log,
   });
 
+  const beginNow = (): void => {
+    if (hasBegun || closing.signal.aborted) return;
+    hasBegun = true;
+    clearTimeout(beginning);
+    sampler = createGpuSampler({ log, clock, onFailure: ({ source }) => gpuMetrics.countFailure(source) });
+    const tested = testEngine(cpu).catch((thrown: unknown) => {
+      if (closing.signal.aborted) return;
+      cpuFailure = failureReason(thrown);
+      log.error({ engine: cpu.info.name, reason: cpuFailure }, 'compute engine disabled');
+    });
+    const isWanted = compute.gpu === 'webgpu' || (compute.gpu !== 'off' && mayHaveNativeEngines());
+    if (!isWanted) return;
+    let isMeasured = false;
+    host = startGpuHost({
+      gpu: compute.gpu === 'webgpu' ? 'webgpu' : 'auto',
+      isAllowedSoftware: compute.gpu === 'webgpu',
+      cpuThreads: pool.threads,
+      limits: { jobDeadlineMs: compute.deadline },
+      log,
+      onState(states) {
+        const { engine } = states.find(({ name }) => name === 'openblas') ?? {};
+        if (isMeasured || engine === undefined) return;
+        isMeasured = true;
+        tested
+          .then(() => compareWithOpenblas(engine))
+          .catch((err: unknown) => log.debug({ err }, 'the engines of the CPU were not compared'));
+      },
+    });
+  };
+
   return {
     ...desk,
+    answer(forwarded) {
+      // The first one does not wait for what would answer it better, but the next may have it.
+      beginNow();
+      return desk.answer(forwarded);
+    },
     begin() {
-      sampler = createGpuSampler({ log, clock, onFailure: ({ source }) => gpuMetrics.countFailure(source) });
-      const tested = testEngine(cpu).catch((thrown: unknown) => {
-        if (closing.signal.aborted) return;
-        cpuFailure = failureReason(thrown);
-        log.error({ engine: cpu.info.name, reason: cpuFailure }, 'compute engine disabled');
-      });
-      const isWanted = compute.gpu === 'webgpu' || (compute.gpu !== 'off' && mayHaveNativeEngines());
-      if (!isWanted) return;
-      let isMeasured = false;
-      host = startGpuHost({
-        gpu: compute.gpu === 'webgpu' ? 'webgpu' : 'auto',
-        isAllowedSoftware: compute.gpu === 'webgpu',
-        cpuThreads: pool.threads,
-        limits: { jobDeadlineMs: compute.deadline },
-        log,
-        onState(states) {
-          const { engine } = states.find(({ name }) => name === 'openblas') ?? {};
-          if (isMeasured || engine === undefined) return;
-          isMeasured = true;
-          tested
-            .then(() => compareWithOpenblas(engine))
-            .catch((err: unknown) => log.debug({ err }, 'the engines of the CPU were not compared'));
-        },
-      });
+      beginning = setTimeout(beginNow, beginDelayMs);
+      beginning.unref();
     },
     details: () => ({
       engines: engines(),
       gpus: { ...(sampler?.status() ?? notSampled), count: latest()?.stats.length ?? null },
     }),
     async close() {
+      clearTimeout(beginning);
       closing.abort(new NodeError('draining'));
       await Promise.all([host?.close(), sampler?.close()]);
     },
@@ -221,6 +242,8 @@ export function startChallenges(options: ChallengesOptions): Challenges {
 
 const absentEngines = (reason: string): HostEngine[] =>
   hostedEngines.map((name) => ({ name, state: 'disabled', reason }));
+
+const enginesToCome: readonly HostEngine[] = hostedEngines.map((name) => ({ name, state: 'starting' }));
 
 const notSampled: GpuSamplerStatus = {
   source: undefined,

@@ -1,7 +1,8 @@
 /**
  * One question to a backend about itself, without costing a token: a status, and what JSON came with it. Runs in
- * main, with the built-in `fetch`: main has no other use for an HTTP client, and loading one would delay the start.
+ * main, which has no other use for an HTTP client: loading undici would delay the start.
  */
+import { type HttpAnswer, requestHttp } from '../lib/httpRequest.js';
 
 export interface BackendQuestion {
   /** Base URL without `/v1`. */
@@ -27,39 +28,36 @@ const maxBodyBytes = 1_024 * 1_024;
  */
 export async function askBackend(question: BackendQuestion): Promise<BackendAnswer | undefined> {
   const { url, path, headers, signal } = question;
-  let response: Response;
+  let answer: HttpAnswer;
   try {
-    response = await fetch(`${url}${path}`, {
+    answer = await requestHttp({
+      url: new URL(`${url}${path}`),
+      method: 'GET',
       headers: { ...headers, accept: 'application/json' },
       signal,
-      redirect: 'manual',
     });
   } catch {
     return undefined;
   }
-  const { status } = response;
-  return { status, json: await readJson(response) };
+  return { status: answer.status, json: await readJson(answer) };
 }
 
-async function readJson({ status, body }: Response): Promise<unknown> {
-  if (body === null) return undefined;
-  const reader = body.getReader();
+async function readJson({ status, body }: HttpAnswer): Promise<unknown> {
   try {
     if (status !== 200) return undefined;
-    const pieces: Uint8Array[] = [];
+    const pieces: Buffer[] = [];
     let bytes = 0;
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return JSON.parse(Buffer.concat(pieces).toString('utf8'));
-      bytes += value.byteLength;
+    for await (const piece of body as AsyncIterable<Buffer>) {
+      bytes += piece.length;
       if (bytes > maxBodyBytes) return undefined;
-      pieces.push(value);
+      pieces.push(piece);
     }
+    return JSON.parse(Buffer.concat(pieces).toString('utf8'));
   } catch {
     // Broken off, late or no JSON: the status is all that was learnt.
     return undefined;
   } finally {
     // A body left unread would hold the connection; after its end this does nothing.
-    reader.cancel().catch(() => undefined);
+    body.destroy();
   }
 }

@@ -371,7 +371,7 @@ describe('challenges under pressure', () => {
           threads: 1,
           maxMatrixSize: 16_384,
           maxQueued: 1,
-          deadline: '2s',
+          deadline: '3s',
           commitmentTtl: '1s',
           gpu: 'off',
         },

@@ -40,7 +40,7 @@ export interface TestNode {
   readonly log: readonly LogLine[];
   /** The first line that satisfies, past or to come. */
   waitForLog(test: (line: LogLine) => boolean, timeoutMs?: number): Promise<LogLine>;
-  waitForReady(timeoutMs?: number): Promise<void>;
+  waitForReady(wait?: { readonly timeoutMs?: number; readonly pollMs?: number }): Promise<void>;
   /** Writes `model_backend.yaml` anew and sends SIGHUP; resolves when the node says it is done. */
   reload(files: { modelBackends?: object; config?: Readonly<Record<string, unknown>> }): Promise<LogLine>;
   signal(signal: NodeJS.Signals): void;
@@ -105,14 +105,14 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     pid: child.pid!,
     log: output.lines,
     waitForLog,
-    async waitForReady(timeoutMs = patienceMs) {
+    async waitForReady({ timeoutMs = patienceMs, pollMs = 25 } = {}) {
       const deadline = Date.now() + timeoutMs;
       for (;;) {
         const response = await fetch(`http://127.0.0.1:${adminPort}/ready`);
         if (response.status === 200) return;
         const body = await response.text();
         if (Date.now() > deadline) throw new Error(`not ready in time: ${body}`);
-        await new Promise((resolve) => setTimeout(resolve, 25));
+        await new Promise((resolve) => setTimeout(resolve, pollMs));
       }
     },
     async reload(files) {

@@ -1,9 +1,10 @@
 /** Declares `fxn start`. Runs in the command line. */
-import { warmThreads } from '../warmThreads.js';
+import { startAction } from '../startAction.js';
 import type { Choose, Commands } from './action.js';
 import { withConfigFiles } from './configFiles.js';
 
-export const declareStart = (commands: Commands, choose: Choose): Commands =>
+/** `act` is `startAction` unless told. */
+export const declareStart = (commands: Commands, choose: Choose, act = startAction): Commands =>
   commands.command(
     'start',
     'Runs the node until a signal ends it',
@@ -15,11 +16,5 @@ export const declareStart = (commands: Commands, choose: Choose): Commands =>
         .epilogue(
           'SIGTERM and SIGINT let running answers end, SIGHUP reads both files again. The same as "node dist/main.js".',
         ),
-    ({ home, config, modelBackend }) =>
-      choose(async ({ env }) => {
-        const warm = warmThreads();
-        const { start } = await import('../start.js');
-        await start({ home, config, modelBackend }, { env, warm });
-        return undefined;
-      }),
+    ({ home, config, modelBackend }) => choose(act({ home, config, modelBackend })),
   );
