@@ -85,6 +85,7 @@ export const owners: Readonly<Record<string, readonly string[] | 'everywhere'>> 
   yargs: ['src/cli/'],
   // Schemas stand on any floor; validators are compiled in `config`.
   typebox: 'everywhere',
+  'typebox/compile': ['src/config/'],
   'lru-cache': 'everywhere',
   '@noble/hashes': 'everywhere',
 };
