@@ -15,6 +15,7 @@ import { loadNativeRecovery, type SignerRecovery } from '#src/auth/signerRecover
 import { BodyBudget } from '#src/http/bodyBudget.js';
 import { Exchange } from '#src/http/exchange.js';
 import { readHead } from '#src/http/requestHead.js';
+import type { Layer } from '#src/http/route.js';
 import { createNodeKey, generatePrivateKey } from '#src/keys/nodeKey.js';
 import { type AddressText, addressBytes, parseAddress } from '#src/lib/address.js';
 import { addressWords } from '#src/lib/addressWords.js';
@@ -65,6 +66,8 @@ export interface AuthenticationStandOptions {
   readonly capacity?: number;
   /** In place of the store in memory, which is handed in. */
   readonly sessionStore?: (inMemory: SessionStore) => SessionStore;
+  /** In place of the real layer. */
+  readonly layer?: Layer;
 }
 
 const maxBodyBytes = 1 << 20;
@@ -94,7 +97,7 @@ export function createAuthenticationStand(options: AuthenticationStandOptions = 
 
   const maxAgeS = 60;
   const replayTable = new ReplayTable(createReplayTable({ capacity: 2 * capacity, maxLifetimeS: 92 }));
-  const layer = authenticate(
+  const realLayer = authenticate(
     {
       clock,
       window: { maxAgeS, maxSkewS: 30, replayMarkS: 0 },
@@ -121,7 +124,7 @@ export function createAuthenticationStand(options: AuthenticationStandOptions = 
     authority,
   );
   const bodyBudget = new BodyBudget(maxBodyBytes);
-  const handler = layer((x) => x.respond(200, 'text/plain', ''));
+  const handler = (options.layer ?? realLayer)((x) => x.respond(200, 'text/plain', ''));
   const onFault = (thrown: unknown): void => {
     throw thrown;
   };
