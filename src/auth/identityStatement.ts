@@ -2,7 +2,7 @@
  * What the node signs to show who it is: in the form that the network's Go node answers IDENTITY with, and in one that
  * is fresh for whoever sent the nonce. Runs in main, which holds the node's key.
  */
-import { keccak_256 } from '@noble/hashes/sha3.js';
+import { keccak256 } from './keccak.js';
 import { personalSignature } from './personalSignature.js';
 
 /** 32-byte digest to r(32) ‖ s(32) ‖ v(1), v 0 or 1, low s. */
@@ -15,7 +15,7 @@ export type SignDigest = (digest: Uint8Array) => Uint8Array;
  * @returns 32 bytes
  */
 export function addressedKeyDigest(publicKey: Uint8Array, ipAddress: string | null): Uint8Array {
-  return keccak_256(Buffer.concat([publicKey, Buffer.from(`.${ipAddress ?? ''}`, 'utf8')]));
+  return keccak256(Buffer.concat([publicKey, Buffer.from(`.${ipAddress ?? ''}`, 'utf8')]));
 }
 
 export interface IdentityStatement {

@@ -18,8 +18,8 @@ import { readHead } from '#src/http/requestHead.js';
 import type { Layer } from '#src/http/route.js';
 import { createNodeKey, generatePrivateKey } from '#src/keys/nodeKey.js';
 import { type AddressText, addressBytes, parseAddress } from '#src/lib/address.js';
-import { addressWords } from '#src/lib/addressWords.js';
 import type { Session } from '#src/lib/session.js';
+import { AddressIndex, encodeAddressIndex, namedByActive } from '#src/shm/addressIndex.js';
 import { createReplayTable, ReplayTable } from '#src/shm/replayTable.js';
 import { createSessionTable, SessionTable } from '#src/shm/sessionTable.js';
 
@@ -82,9 +82,13 @@ export function createAuthenticationStand(options: AuthenticationStandOptions = 
   if ('unavailable' in recovery) throw new Error(`no native recovery: ${recovery.unavailable}`);
 
   const accounts = Array.from({ length: accountCount }, createTestAccount);
-  const known = new Set(accounts.map(({ address }) => addressWords(addressBytes(address)).join()));
+  const known = new AddressIndex(
+    encodeAddressIndex(
+      accounts.map(({ address }) => ({ address: addressBytes(address), flags: namedByActive })),
+    ),
+  );
   const authority: CallerAuthority = {
-    standingOf: (words) => (known.has(words.join()) ? 'known' : 'unknown'),
+    standingOf: (words) => (known.lookup(words) === 0 ? 'unknown' : 'known'),
   };
   const table = new SessionTable(createSessionTable({ capacity: 4 * accountCount, perCaller: 2 }));
   const sessions = [...accounts, ...accounts].map(({ address }) => ({
