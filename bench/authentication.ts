@@ -17,10 +17,11 @@ import { genuineRequest } from '#test/auth/forgery.js';
 import { repeatableRandom } from '#test/json/repeatableRandom.js';
 
 const isSmoke = process.argv.includes('--smoke');
-const batches = isSmoke ? 4 : 15;
-const perBatch = isSmoke ? 50 : 500;
+const batches = isSmoke ? 4 : 60;
+/** Few, so that a round is over before the machine has turned to much else. */
+const perBatch = isSmoke ? 50 : 150;
 const schemes: readonly SchemeName[] = ['legacy', 'rfc9421', 'session'];
-const strangersEvery = 4;
+const strangersEvery = 6;
 const bare = 'bare native recovery';
 const unsigned = 'nothing asked for';
 
@@ -86,32 +87,42 @@ function recoveryUs({ accounts }: AuthenticationStand): number {
       library.ecdsaRecover(signature, recoveryId, digest, false, out);
   });
 }
-// In turns, so that whatever else the machine does falls on all alike; the first round warms up.
-const samples = new Map<string, number[]>();
-const note = (name: string, us: number): void => void samples.set(name, [...(samples.get(name) ?? []), us]);
-for (let batch = -1; batch < batches; batch++) {
+// In turns, so that whatever else the machine does falls on all alike; the first rounds warm up. Ratios are made
+// within a round.
+interface Sample {
+  readonly us: number;
+  readonly ratio: number;
+  readonly addedRatio: number;
+}
+const warmUp = isSmoke ? 1 : 6;
+const samples = new Map<string, Sample[]>();
+for (let batch = -warmUp; batch < batches; batch++) {
+  const bareUs = recoveryUs(stand);
+  const unsignedUs = authenticationUs('legacy', open);
   const round = [
-    [bare, recoveryUs(stand)] as const,
-    [unsigned, authenticationUs('legacy', open)] as const,
+    [bare, bareUs] as const,
+    [unsigned, unsignedUs] as const,
     ...schemes.map((scheme) => [scheme, authenticationUs(scheme)] as const),
     // New accounts are costly to make.
     ...(batch % strangersEvery === 0 ? [['legacy, signers never seen before', strangersUs()] as const] : []),
   ];
-  if (batch >= 0) for (const [name, us] of round) note(name, us);
+  if (batch < 0) continue;
+  for (const [name, us] of round) {
+    const sample = { us, ratio: us / bareUs, addedRatio: (us - unsignedUs) / bareUs };
+    samples.set(name, [...(samples.get(name) ?? []), sample]);
+  }
 }
-const bareUs = median(samples.get(bare)!);
-const unsignedUs = median(samples.get(unsigned)!);
 for (const [name, values] of samples) {
-  const us = median(values);
+  const middle = (of: keyof Sample): number => rounded(median(values.map((sample) => sample[of])));
   console.log(
     JSON.stringify({
       bench: 'authentication',
       case: name,
       command: `node dist/bench/authentication.js${isSmoke ? ' --smoke' : ''}`,
       requests: values.length * perBatch,
-      cpuUs: rounded(us),
-      ratioToRecovery: rounded(us / bareUs),
-      ...(name === bare || name === unsigned ? {} : { addedRatio: rounded((us - unsignedUs) / bareUs) }),
+      cpuUs: middle('us'),
+      ratioToRecovery: middle('ratio'),
+      ...(name === bare || name === unsigned ? {} : { addedRatio: middle('addedRatio') }),
     }),
   );
 }
