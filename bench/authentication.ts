@@ -1,9 +1,12 @@
 /**
  * What authenticating one request costs on a front, in each scheme, without socket and HTTP parser; and beside it
- * in the same run the one step that dominates, a bare recovery by the native library. The figure is the ratio.
- * `node dist/bench/authentication.js [--smoke]`; takes about 20 s, the smoke run one.
+ * in the same run the one step that dominates, a bare call of the native library's recovery. The figures are ratios to
+ * it: of a whole request, and of what the scheme adds to a request that nobody has to sign (`addedRatio`).
+ * `node dist/bench/authentication.js [--smoke]`; takes about 10 s, the smoke run one.
  */
 import { createHash } from 'node:crypto';
+import { createRequire } from 'node:module';
+import { bypassAuthentication } from '#src/auth/authenticate.js';
 import type { SchemeName } from '#src/auth/signedClaim.js';
 import {
   type AuthenticationStand,
@@ -14,68 +17,112 @@ import { genuineRequest } from '#test/auth/forgery.js';
 import { repeatableRandom } from '#test/json/repeatableRandom.js';
 
 const isSmoke = process.argv.includes('--smoke');
-const batches = isSmoke ? 4 : 40;
-const perBatch = isSmoke ? 50 : 500;
+const batches = isSmoke ? 4 : 60;
+/** Few, so that a round is over before the machine has turned to much else. */
+const perBatch = isSmoke ? 50 : 150;
 const schemes: readonly SchemeName[] = ['legacy', 'rfc9421', 'session'];
+const strangersEvery = 6;
+const bare = 'bare native recovery';
+const unsigned = 'nothing asked for';
 
-const stand = createAuthenticationStand({ accounts: 64, capacity: 64 * batches * perBatch });
+const stand = createAuthenticationStand({ accounts: 64, capacity: 4 * batches * perBatch });
+const open = createAuthenticationStand({ accounts: 64, layer: bypassAuthentication(() => undefined) });
 const random = repeatableRandom(1);
 const rounded = (value: number): number => Math.round(value * 100) / 100;
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 
+/** CPU time, so that what else runs on the machine counts little. */
 const measure = (run: () => void): number => {
-  const started = process.hrtime.bigint();
+  const { user, system } = process.cpuUsage();
   run();
-  return Number(process.hrtime.bigint() - started) / perBatch / 1_000;
+  const used = process.cpuUsage({ user, system });
+  return (used.user + used.system) / perBatch;
 };
 
-/** Requests are made before the clock runs; every nonce counts once. */
-function authenticationUs(scheme: SchemeName): number {
-  const requests: RawRequest[] = [];
-  while (requests.length < perBatch) requests.push(genuineRequest(scheme, random, stand));
+function attemptAll(requests: readonly RawRequest[], by: AuthenticationStand): number {
   let accepted = 0;
   const us = measure(() => {
-    for (const request of requests) if (stand.attempt(request) === 'accepted') accepted++;
+    for (const request of requests) if (by.attempt(request) === 'accepted') accepted++;
   });
-  if (accepted !== perBatch) throw new Error(`${perBatch - accepted} requests by ${scheme} were refused`);
+  if (accepted !== perBatch) throw new Error(`${perBatch - accepted} requests were refused`);
   return us;
 }
 
-function recoveryUs({ recovery, accounts }: AuthenticationStand): number {
+/** Requests are made before the clock runs; every nonce counts once. */
+function authenticationUs(scheme: SchemeName, by = stand): number {
+  const requests = Array.from({ length: perBatch }, () => genuineRequest(scheme, random, stand));
+  return attemptAll(requests, by);
+}
+
+/** Each by an account that this stand has never seen. */
+function strangersUs(): number {
+  const strangers = createAuthenticationStand({ accounts: perBatch, capacity: 2 * perBatch });
+  const requests = strangers.accounts.map((account) =>
+    genuineRequest('legacy', random, { ...strangers, accounts: [account] }),
+  );
+  return attemptAll(requests, strangers);
+}
+
+interface Library {
+  ecdsaRecover(
+    signature: Uint8Array,
+    recoveryId: number,
+    digest: Uint8Array,
+    compressed: boolean,
+    out: Uint8Array,
+  ): Uint8Array;
+}
+const library = createRequire(import.meta.url)('secp256k1/bindings') as Library;
+const out = new Uint8Array(65);
+
+function recoveryUs({ accounts }: AuthenticationStand): number {
   const signed = Array.from({ length: perBatch }, (_, i) => {
     const digest = createHash('sha256').update(String(i)).digest();
     const signature = accounts[0]!.sign(digest);
     return { digest, signature: signature.subarray(0, 64), recoveryId: signature[64] as 0 | 1 };
   });
-  let recovered = 0;
-  const us = measure(() => {
-    for (const each of signed) recovery.recover(each, (signer) => signer !== undefined && recovered++);
+  return measure(() => {
+    for (const { digest, signature, recoveryId } of signed)
+      library.ecdsaRecover(signature, recoveryId, digest, false, out);
   });
-  if (recovered !== perBatch) throw new Error('a recovery failed');
-  return us;
 }
-
-// In turns, so that whatever else the machine does falls on all alike; the first round warms up.
-const samples = new Map<string, number[]>();
-const note = (name: string, us: number): void => void samples.set(name, [...(samples.get(name) ?? []), us]);
-for (let batch = -1; batch < batches; batch++) {
+// In turns, so that whatever else the machine does falls on all alike; the first rounds warm up. Ratios are made
+// within a round.
+interface Sample {
+  readonly us: number;
+  readonly ratio: number;
+  readonly addedRatio: number;
+}
+const warmUp = isSmoke ? 1 : 6;
+const samples = new Map<string, Sample[]>();
+for (let batch = -warmUp; batch < batches; batch++) {
+  const bareUs = recoveryUs(stand);
+  const unsignedUs = authenticationUs('legacy', open);
   const round = [
-    ['recovery', recoveryUs(stand)] as const,
+    [bare, bareUs] as const,
+    [unsigned, unsignedUs] as const,
     ...schemes.map((scheme) => [scheme, authenticationUs(scheme)] as const),
+    // New accounts are costly to make.
+    ...(batch % strangersEvery === 0 ? [['legacy, signers never seen before', strangersUs()] as const] : []),
   ];
-  if (batch >= 0) for (const [name, us] of round) note(name, us);
+  if (batch < 0) continue;
+  for (const [name, us] of round) {
+    const sample = { us, ratio: us / bareUs, addedRatio: (us - unsignedUs) / bareUs };
+    samples.set(name, [...(samples.get(name) ?? []), sample]);
+  }
 }
-const bareUs = median(samples.get('recovery')!);
 for (const [name, values] of samples) {
+  const middle = (of: keyof Sample): number => rounded(median(values.map((sample) => sample[of])));
   console.log(
     JSON.stringify({
       bench: 'authentication',
-      case: name === 'recovery' ? 'bare native recovery' : name,
+      case: name,
       command: `node dist/bench/authentication.js${isSmoke ? ' --smoke' : ''}`,
       requests: values.length * perBatch,
-      us: rounded(median(values)),
-      ratioToRecovery: rounded(median(values) / bareUs),
+      cpuUs: middle('us'),
+      ratioToRecovery: middle('ratio'),
+      ...(name === bare || name === unsigned ? {} : { addedRatio: middle('addedRatio') }),
     }),
   );
 }

@@ -4,8 +4,8 @@
  */
 import { NodeError } from '../errors/nodeError.js';
 import type { ReceivedBody } from '../http/bodyReader.js';
-import { addressBytes, parseAddress } from '../lib/address.js';
-import { addressWords } from '../lib/addressWords.js';
+import { parseAddress } from '../lib/address.js';
+import { addressTextWords } from '../lib/addressWords.js';
 import { checkSigner } from './checkSigner.js';
 import { bodyRefusal } from './contentDigest.js';
 import { personalDigest } from './digest.js';
@@ -23,7 +23,6 @@ export interface AccountKeyingOptions {
   readonly recovery: SignerRecovery;
 }
 
-const addressForm = /^0x[0-9a-fA-F]{40}$/;
 const signatureBytes = 65;
 
 export function createAccountKeying({ chainId, recovery }: AccountKeyingOptions): Keying {
@@ -32,7 +31,13 @@ export function createAccountKeying({ chainId, recovery }: AccountKeyingOptions)
     keyidPrefix: accountKeyidPrefix,
     keyidForm: `${prefix}<address>`,
     algorithm: accountAlgorithm,
-    accepts: (keyid) => keyid.startsWith(prefix) && addressForm.test(keyid.slice(prefix.length)),
+    accepts(keyid) {
+      // `parseAddress` would take an address without its 0x, or with 0X, too.
+      const at = prefix.length;
+      return (
+        keyid.startsWith(prefix) && keyid.startsWith('0x', at) && parseAddress(keyid.slice(at)) !== undefined
+      );
+    },
     claim(message) {
       const { signature } = message;
       const recoveryId = recoveryIdOf(signature[signatureBytes - 1]);
@@ -41,7 +46,7 @@ export function createAccountKeying({ chainId, recovery }: AccountKeyingOptions)
         return new NodeError('auth_malformed', { message: text });
       }
       const address = parseAddress(message.keyid.slice(prefix.length))!;
-      const caller = { address, words: addressWords(addressBytes(address)) };
+      const caller = { address, words: addressTextWords(address) };
       return new AccountClaim(message, caller, recoveryId, recovery);
     },
   };
@@ -90,6 +95,6 @@ class AccountClaim implements SignedClaim {
       signature: signature.subarray(0, 64),
       recoveryId: this.#recoveryId,
     };
-    checkSigner(this.#recovery, signed, this.caller.address, done);
+    checkSigner(this.#recovery, signed, this.caller, done);
   }
 }

@@ -1,25 +1,22 @@
 /** Whether an address signed a digest, as a verdict on the request. Runs on the fronts. */
 import { NodeError, toNodeError } from '../errors/nodeError.js';
-import type { AddressText } from '../lib/address.js';
-import type { Verdict } from './signedClaim.js';
+import { isAddressOf } from '../lib/addressWords.js';
+import type { ClaimedCaller, Verdict } from './signedClaim.js';
 import type { SignedDigest, SignerRecovery } from './signerRecovery.js';
 
 /** What `SignedClaim.verify` answers for a signature by an Ethereum account. */
 export function checkSigner(
   recovery: SignerRecovery,
   signed: SignedDigest,
-  address: AddressText,
+  caller: ClaimedCaller,
   done: Verdict,
 ): void {
   recovery.recover(signed, (signer, error) => {
     if (error !== undefined) done(recoveryError(error));
-    else if (signer === undefined || !isAddress(signer, address)) done(new NodeError('auth_bad_signature'));
+    else if (signer === undefined || !isAddressOf(caller.words, signer))
+      done(new NodeError('auth_bad_signature'));
     else done();
   });
-}
-
-function isAddress(signer: Uint8Array, address: AddressText): boolean {
-  return Buffer.from(signer.buffer, signer.byteOffset, 20).toString('hex') === address.slice(2);
 }
 
 /** A full pool is a matter of load; anything else is a fault of this program. */

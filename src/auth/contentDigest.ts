@@ -2,6 +2,7 @@
 import { parseDictionary, serializeDictionary } from 'structured-headers';
 import { NodeError } from '../errors/nodeError.js';
 import type { ReceivedBody } from '../http/bodyReader.js';
+import { readPlainBytes } from './plainFields.js';
 
 const maxHeaderLength = 1_024;
 const sha256Bytes = 32;
@@ -9,6 +10,8 @@ const sha256Bytes = 32;
 /** The SHA-256 that the header gives, as lower-case hex. */
 export function parseContentDigest(header: string): string | NodeError {
   if (header.length > maxHeaderLength) return malformed('Content-Digest is too long.');
+  const plain = readPlainBytes(header);
+  if (plain?.label === 'sha-256' && plain.bytes.length === sha256Bytes) return plain.bytes.toString('hex');
   let digest: unknown;
   try {
     digest = parseDictionary(header).get('sha-256')?.[0];

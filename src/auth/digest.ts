@@ -1,12 +1,12 @@
 /** The digests that callers sign. Runs on the fronts and in the command line. */
-import { keccak_256 } from '@noble/hashes/sha3.js';
+import { keccak256, keccak256OfLatin1 } from './keccak.js';
 
 /**
  * EIP-191 `personal_sign` digest of an ASCII message.
  * @returns 32 bytes
  */
 export function personalDigest(message: string): Uint8Array {
-  return keccak_256(Buffer.from(`\x19Ethereum Signed Message:\n${message.length}${message}`, 'latin1'));
+  return keccak256OfLatin1(`\x19Ethereum Signed Message:\n${message.length}${message}`);
 }
 
 /** What a caller signs in the legacy scheme: lower-case hex SHA-256 of the raw body, timestamp, nonce. */
@@ -20,5 +20,5 @@ export function legacyMessage(bodySha256Hex: string, timestamp: string, nonce: s
  * @returns 20 bytes
  */
 export function publicKeyAddress(publicKey: Uint8Array): Uint8Array {
-  return keccak_256(publicKey.subarray(1)).subarray(12);
+  return keccak256(publicKey.subarray(1)).subarray(12);
 }

@@ -2,7 +2,7 @@
  * What the node signs to show who it is: in the form that the network's Go node answers IDENTITY with, and in one that
  * is fresh for whoever sent the nonce. Runs in main, which holds the node's key.
  */
-import { keccak_256 } from '@noble/hashes/sha3.js';
+import { keccak256 } from './keccak.js';
 import { personalSignature, type SignDigest } from './personalSignature.js';
 
 /**
@@ -12,7 +12,7 @@ import { personalSignature, type SignDigest } from './personalSignature.js';
  * @returns 32 bytes
  */
 export function addressedKeyDigest(publicKey: Uint8Array, ipAddress: string | null): Uint8Array {
-  return keccak_256(Buffer.concat([publicKey, Buffer.from(`.${ipAddress ?? ''}`, 'utf8')]));
+  return keccak256(Buffer.concat([publicKey, Buffer.from(`.${ipAddress ?? ''}`, 'utf8')]));
 }
 
 export interface IdentityStatement {

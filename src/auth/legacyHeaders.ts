@@ -4,6 +4,7 @@
  */
 import { NodeError } from '../errors/nodeError.js';
 import { type AddressText, parseAddress } from '../lib/address.js';
+import { decodeHex, hexByte, hexStart } from '../lib/hex.js';
 import { recoveryIdOf } from './recoveryId.js';
 
 export interface LegacyHeaders {
@@ -19,7 +20,9 @@ export interface LegacyHeaders {
 
 const timestampForm = /^\d{1,11}$/;
 const nonceForm = /^[\x20-\x7e]{1,512}$/;
-const signatureForm = /^(?:0[xX])?([0-9a-fA-F]{130})$/;
+const signatureBytes = 64;
+/** r, s and v. */
+const signatureDigits = 130;
 
 const malformed = (message: string): NodeError => new NodeError('auth_malformed', { message });
 
@@ -39,10 +42,14 @@ export function parseLegacyHeaders(headers: ReadonlyMap<string, string>): Legacy
   if (address === undefined) return malformed('X-Address is not an Ethereum address.');
   if (!timestampForm.test(timestamp)) return malformed('X-Timestamp is not a Unix time in whole seconds.');
   if (!nonceForm.test(nonce)) return malformed('X-Nonce is not 1 to 512 printable ASCII characters.');
-  const digits = signatureForm.exec(signatureHeader)?.[1];
-  if (digits === undefined) return malformed('X-Signature is not 65 bytes in hex.');
-  const bytes = Buffer.from(digits, 'hex');
-  const recoveryId = recoveryIdOf(bytes[64]);
+  const start = hexStart(signatureHeader);
+  const signature = Buffer.allocUnsafe(signatureBytes);
+  const v = hexByte(signatureHeader, start + 2 * signatureBytes);
+  const isWhole = signatureHeader.length === start + signatureDigits && v >= 0;
+  if (!isWhole || !decodeHex(signatureHeader, start, signature)) {
+    return malformed('X-Signature is not 65 bytes in hex.');
+  }
+  const recoveryId = recoveryIdOf(v);
   if (recoveryId === undefined) return malformed('The last byte of X-Signature is not 0, 1, 27 or 28.');
 
   return {
@@ -50,7 +57,7 @@ export function parseLegacyHeaders(headers: ReadonlyMap<string, string>): Legacy
     timestamp,
     timestampS: Number(timestamp),
     nonce,
-    signature: bytes.subarray(0, 64),
+    signature,
     recoveryId,
   };
 }

@@ -4,8 +4,7 @@
  */
 import { NodeError } from '../errors/nodeError.js';
 import type { ReceivedBody } from '../http/bodyReader.js';
-import { addressBytes } from '../lib/address.js';
-import { addressWords } from '../lib/addressWords.js';
+import { addressTextWords } from '../lib/addressWords.js';
 import { checkSigner } from './checkSigner.js';
 import { legacyMessage, personalDigest } from './digest.js';
 import { type LegacyHeaders, parseLegacyHeaders } from './legacyHeaders.js';
@@ -37,7 +36,7 @@ class LegacyClaim implements SignedClaim {
   readonly #recovery: SignerRecovery;
 
   constructor(signed: LegacyHeaders, { maxAgeS, recovery }: LegacySchemeOptions) {
-    this.caller = { address: signed.address, words: addressWords(addressBytes(signed.address)) };
+    this.caller = { address: signed.address, words: addressTextWords(signed.address) };
     this.signedAtS = signed.timestampS;
     this.endsAtS = signed.timestampS + maxAgeS + 1;
     this.nonce = signed.nonce;
@@ -50,8 +49,8 @@ class LegacyClaim implements SignedClaim {
   }
 
   verify(body: ReceivedBody, done: Verdict): void {
-    const { timestamp, nonce, signature, recoveryId, address } = this.#signed;
+    const { timestamp, nonce, signature, recoveryId } = this.#signed;
     const digest = personalDigest(legacyMessage(body.sha256Hex, timestamp, nonce));
-    checkSigner(this.#recovery, { digest, signature, recoveryId }, address, done);
+    checkSigner(this.#recovery, { digest, signature, recoveryId }, this.caller, done);
   }
 }

@@ -11,6 +11,7 @@ import {
   serializeInnerList,
 } from 'structured-headers';
 import { NodeError } from '../errors/nodeError.js';
+import { type PlainBytes, type PlainInput, readPlainBytes, readPlainInput } from './plainFields.js';
 
 export interface MessageSignature {
   readonly keyid: string;
@@ -31,7 +32,8 @@ export interface MessageSignature {
 const maxHeaderLength = 4_096;
 const maxNonceLength = 512;
 
-type Labelled = readonly [label: string, keyid: string];
+/** What a header says, in the spelling that signers use or in any other. */
+type Field<Plain> = Plain | Dictionary;
 
 /**
  * The one signature whose keyid `isAcceptable`; a request may carry others, for other readers. `refuseKeyids`
@@ -42,57 +44,91 @@ export function parseMessageSignature(
   isAcceptable: (keyid: string) => boolean,
   refuseKeyids: (keyids: readonly string[]) => NodeError,
 ): MessageSignature | NodeError {
-  const inputs = parseHeader('Signature-Input', headers.get('signature-input') ?? '');
+  const inputs = parseHeader('Signature-Input', headers.get('signature-input') ?? '', readPlainInput);
   if (inputs instanceof NodeError) return inputs;
-  const signatures = parseHeader('Signature', headers.get('signature') ?? '');
+  const signatures = parseHeader('Signature', headers.get('signature') ?? '', readPlainBytes);
   if (signatures instanceof NodeError) return signatures;
 
-  const labelled: Labelled[] = [];
-  for (const [label, [, parameters]] of inputs) {
-    const keyid = parameters.get('keyid');
-    if (typeof keyid === 'string') labelled.push([label, keyid]);
-  }
-  const acceptable = labelled.filter(([, keyid]) => isAcceptable(keyid));
-  const [chosen, second] = acceptable;
-  if (chosen === undefined) return refuseKeyids(labelled.map(([, keyid]) => keyid));
-  if (second !== undefined) return malformed('Two signatures are for this node; it takes one.');
-  const [label, keyid] = chosen;
-
-  const input = inputs.get(label)!;
-  if (!isInnerList(input)) return malformed('Signature-Input does not list the covered components.');
-  const components = componentNames(input[0]);
-  if (components instanceof NodeError) return components;
-  const parameters = input[1];
-  const createdS = wholeNumber(parameters, 'created');
-  const expiresS = wholeNumber(parameters, 'expires');
+  const input = inputs instanceof Map ? chooseInput(inputs, isAcceptable, refuseKeyids) : inputs;
+  if (input instanceof NodeError) return input;
+  const { label, keyid, nonce, alg: algorithm } = input;
+  if (typeof keyid !== 'string') return refuseKeyids([]);
+  if (input === inputs && !isAcceptable(keyid)) return refuseKeyids([keyid]);
+  const createdS = wholeNumber(input.created);
+  const expiresS = wholeNumber(input.expires);
   if (createdS === undefined || expiresS === undefined) {
     return malformed('The signature parameters created and expires are required, as Unix seconds.');
   }
   if (expiresS <= createdS) return malformed('The signature expires before it was created.');
-  const nonce = parameters.get('nonce');
   if (typeof nonce !== 'string' || nonce.length === 0 || nonce.length > maxNonceLength) {
     return malformed(`The signature parameter nonce is required: 1 to ${maxNonceLength} characters.`);
   }
-  const algorithm = parameters.get('alg');
   if (algorithm !== undefined && typeof algorithm !== 'string') return malformed('alg is not a string.');
-  const signature = signatures.get(label)?.[0];
-  if (!(signature instanceof ArrayBuffer)) return malformed('Signature holds no bytes under that label.');
+  const signature = bytesUnder(signatures, label);
+  if (signature === undefined) return malformed('Signature holds no bytes under that label.');
+  const { components, parameters } = input;
+  return { keyid, algorithm, createdS, expiresS, nonce, components, parameters, signature };
+}
 
+/** What one member of a Signature-Input covers and says. */
+interface Input extends Pick<PlainInput, 'label' | 'components' | 'parameters'> {
+  readonly keyid: unknown;
+  readonly created: unknown;
+  readonly expires: unknown;
+  readonly nonce: unknown;
+  readonly alg: unknown;
+}
+
+/** The one member of many whose keyid is acceptable. */
+function chooseInput(
+  inputs: Dictionary,
+  isAcceptable: (keyid: string) => boolean,
+  refuseKeyids: (keyids: readonly string[]) => NodeError,
+): Input | NodeError {
+  const keyids: string[] = [];
+  const acceptable: string[] = [];
+  for (const [label, [, parameters]] of inputs) {
+    const keyid = parameters.get('keyid');
+    if (typeof keyid !== 'string') continue;
+    keyids.push(keyid);
+    if (isAcceptable(keyid)) acceptable.push(label);
+  }
+  const [label, second] = acceptable;
+  if (label === undefined) return refuseKeyids(keyids);
+  if (second !== undefined) return malformed('Two signatures are for this node; it takes one.');
+
+  const member = inputs.get(label)!;
+  if (!isInnerList(member)) return malformed('Signature-Input does not list the covered components.');
+  const components = componentNames(member[0]);
+  if (components instanceof NodeError) return components;
+  const parameters = member[1];
   return {
-    keyid,
-    algorithm,
-    createdS,
-    expiresS,
-    nonce,
+    label,
     components,
-    parameters: serializeInnerList(input),
-    signature: Buffer.from(signature),
+    parameters: serializeInnerList(member),
+    keyid: parameters.get('keyid'),
+    created: parameters.get('created'),
+    expires: parameters.get('expires'),
+    nonce: parameters.get('nonce'),
+    alg: parameters.get('alg'),
   };
 }
 
-function parseHeader(name: string, value: string): Dictionary | NodeError {
+function bytesUnder(signatures: Field<PlainBytes>, label: string): Buffer | undefined {
+  if (!(signatures instanceof Map)) return signatures.label === label ? signatures.bytes : undefined;
+  const bytes = signatures.get(label)?.[0];
+  return bytes instanceof ArrayBuffer ? Buffer.from(bytes) : undefined;
+}
+
+function parseHeader<Plain>(
+  name: string,
+  value: string,
+  readPlain: (value: string) => Plain | undefined,
+): Field<Plain> | NodeError {
   if (value === '') return new NodeError('auth_missing', { message: `${name} is missing.` });
   if (value.length > maxHeaderLength) return malformed(`${name} is longer than ${maxHeaderLength} bytes.`);
+  const plain = readPlain(value);
+  if (plain !== undefined) return plain;
   let dictionary: Dictionary;
   try {
     dictionary = parseDictionary(value);
@@ -124,8 +160,7 @@ function componentNames(items: readonly [BareItem, Parameters][]): readonly stri
   return [...names];
 }
 
-function wholeNumber(parameters: Parameters, name: string): number | undefined {
-  const value = parameters.get(name);
+function wholeNumber(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
 

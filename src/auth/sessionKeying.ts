@@ -5,8 +5,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { NodeError } from '../errors/nodeError.js';
 import type { ReceivedBody } from '../http/bodyReader.js';
-import { addressBytes } from '../lib/address.js';
-import { addressWords } from '../lib/addressWords.js';
+import { addressTextWords } from '../lib/addressWords.js';
 import { bodyRefusal } from './contentDigest.js';
 import { sessionKeyidPrefix } from './keyids.js';
 import type { Keying, SignedMessage } from './messageScheme.js';
@@ -58,7 +57,7 @@ class SessionClaim implements SignedClaim {
         const message = 'This session is not known here or has ended; make a new one.';
         done(new NodeError('auth_unknown_caller', { message }));
       } else {
-        this.caller = { address: found.caller, words: addressWords(addressBytes(found.caller)) };
+        this.caller = { address: found.caller, words: addressTextWords(found.caller) };
         this.endsAtS = Math.min(this.endsAtS, found.expiresAtS);
         this.#key = found.key;
         done();

@@ -4,15 +4,25 @@
  */
 import { hexText } from './hexText.js';
 
+import { hexDigit, hexStart } from './hex.js';
+
 /** `0x` and 40 lower-case hex digits. */
 export type AddressText = `0x${string}`;
 
-const hexDigits = /^(?:0[xX])?([0-9a-fA-F]{40})$/;
+const addressDigits = 40;
 
 /** The lower-case form of an address in any letter case, `0x` optional; `undefined` when it is none. */
 export function parseAddress(text: string): AddressText | undefined {
-  const digits = hexDigits.exec(text)?.[1];
-  return digits === undefined ? undefined : `0x${digits.toLowerCase()}`;
+  const start = hexStart(text);
+  if (text.length !== start + addressDigits) return undefined;
+  let isLowerCase = true;
+  for (let at = start; at < text.length; at++) {
+    if (hexDigit(text, at) > 15) return undefined;
+    // Digits and lower-case letters have the bit that upper-case letters lack.
+    if ((text.charCodeAt(at) & 0x20) === 0) isLowerCase = false;
+  }
+  if (isLowerCase && start === 2 && text.charCodeAt(1) === 0x78) return text as AddressText;
+  return `0x${text.slice(start).toLowerCase()}`;
 }
 
 /** The 20 bytes of an address text that `parseAddress` accepted. */

@@ -15,10 +15,11 @@ import { loadNativeRecovery, type SignerRecovery } from '#src/auth/signerRecover
 import { BodyBudget } from '#src/http/bodyBudget.js';
 import { Exchange } from '#src/http/exchange.js';
 import { readHead } from '#src/http/requestHead.js';
+import type { Layer } from '#src/http/route.js';
 import { createNodeKey, generatePrivateKey } from '#src/keys/nodeKey.js';
 import { type AddressText, addressBytes, parseAddress } from '#src/lib/address.js';
-import { addressWords } from '#src/lib/addressWords.js';
 import type { Session } from '#src/lib/session.js';
+import { AddressIndex, encodeAddressIndex, namedByActive } from '#src/shm/addressIndex.js';
 import { createReplayTable, ReplayTable } from '#src/shm/replayTable.js';
 import { createSessionTable, SessionTable } from '#src/shm/sessionTable.js';
 
@@ -65,6 +66,8 @@ export interface AuthenticationStandOptions {
   readonly capacity?: number;
   /** In place of the store in memory, which is handed in. */
   readonly sessionStore?: (inMemory: SessionStore) => SessionStore;
+  /** In place of the real layer. */
+  readonly layer?: Layer;
 }
 
 const maxBodyBytes = 1 << 20;
@@ -79,9 +82,13 @@ export function createAuthenticationStand(options: AuthenticationStandOptions = 
   if ('unavailable' in recovery) throw new Error(`no native recovery: ${recovery.unavailable}`);
 
   const accounts = Array.from({ length: accountCount }, createTestAccount);
-  const known = new Set(accounts.map(({ address }) => addressWords(addressBytes(address)).join()));
+  const known = new AddressIndex(
+    encodeAddressIndex(
+      accounts.map(({ address }) => ({ address: addressBytes(address), flags: namedByActive })),
+    ),
+  );
   const authority: CallerAuthority = {
-    standingOf: (words) => (known.has(words.join()) ? 'known' : 'unknown'),
+    standingOf: (words) => (known.lookup(words) === 0 ? 'unknown' : 'known'),
   };
   const table = new SessionTable(createSessionTable({ capacity: 4 * accountCount, perCaller: 2 }));
   const sessions = [...accounts, ...accounts].map(({ address }) => ({
@@ -94,7 +101,7 @@ export function createAuthenticationStand(options: AuthenticationStandOptions = 
 
   const maxAgeS = 60;
   const replayTable = new ReplayTable(createReplayTable({ capacity: 2 * capacity, maxLifetimeS: 92 }));
-  const layer = authenticate(
+  const realLayer = authenticate(
     {
       clock,
       window: { maxAgeS, maxSkewS: 30, replayMarkS: 0 },
@@ -121,7 +128,7 @@ export function createAuthenticationStand(options: AuthenticationStandOptions = 
     authority,
   );
   const bodyBudget = new BodyBudget(maxBodyBytes);
-  const handler = layer((x) => x.respond(200, 'text/plain', ''));
+  const handler = (options.layer ?? realLayer)((x) => x.respond(200, 'text/plain', ''));
   const onFault = (thrown: unknown): void => {
     throw thrown;
   };
