@@ -1,0 +1,63 @@
+/** CPU time and memory of a process with all that it has started, as Linux counts them. */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { residentBytes } from '#test/support/processResources.js';
+
+interface Stat {
+  readonly parent: number;
+  /** Ticks of all threads and of the children that have ended and were waited for. */
+  readonly ticks: number;
+}
+
+const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+
+/** Microseconds that the processes and their descendants have spent, in user and kernel mode. */
+export function cpuMicros(...roots: readonly number[]): number {
+  const stats = readStats();
+  const ticks = treeOf(roots, stats).reduce((sum, pid) => sum + (stats.get(pid)?.ticks ?? 0), 0);
+  return (ticks * 1_000_000) / ticksPerSecond;
+}
+
+export function treeResidentBytes(root: number): number {
+  return treeOf([root], readStats()).reduce((sum, pid) => sum + residentBytes(pid), 0);
+}
+
+/** Microseconds that the children of this process have spent that have ended. */
+export function endedChildrenMicros(): number {
+  return (sumTicks(statFields('self'), [13, 14]) * 1_000_000) / ticksPerSecond;
+}
+
+function treeOf(roots: readonly number[], stats: ReadonlyMap<number, Stat>): number[] {
+  const tree = new Set(roots);
+  // A child may have a lower id than its parent, so until nobody joins.
+  for (let size = 0; size !== tree.size; ) {
+    size = tree.size;
+    for (const [pid, { parent }] of stats) if (tree.has(parent)) tree.add(pid);
+  }
+  return [...tree];
+}
+
+function readStats(): Map<number, Stat> {
+  const stats = new Map<number, Stat>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const fields = statFields(name);
+      stats.set(Number(name), { parent: Number(fields[1]), ticks: sumTicks(fields, [11, 12, 13, 14]) });
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return stats;
+}
+
+/** What stands behind the name in parentheses, which may hold spaces and parentheses itself: first the state. */
+function statFields(process: string): string[] {
+  const text = readFileSync(`/proc/${process}/stat`, 'latin1');
+  return text.slice(text.lastIndexOf(')') + 2).split(' ');
+}
+
+/** Fields 11 to 14 are user and system time, its own and that of its ended children. */
+function sumTicks(fields: readonly string[], wanted: readonly number[]): number {
+  return wanted.reduce((sum, field) => sum + Number(fields[field]), 0);
+}
