@@ -2,18 +2,18 @@
  * Chat requests of 1 KB with answers of 1 KB, closed loop, through the node and its peers in one run, round by round:
  * the CPU time per request of each proxy's whole process tree, its throughput, and the latency with one connection. The
  * verifying arms get signed requests, each with a nonce of its own, signed before the run.
- * `node dist/bench/throughput.js [--smoke] [--peers LIST] [--arms LIST] [--counts 1,8,64] [--rounds N] [--seconds N]`
+ * `node dist/bench/throughput.js [--smoke] [--profile] [--peers LIST] [--arms LIST] [--counts 1,8,64] [--rounds N]
+ * [--seconds N]`; takes about eight minutes, the smoke run half a minute.
  */
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
-import { type Arm, type ArmName, presentArms, startArm } from './proxy/arms.js';
+import { type ArmName, presentArms } from './proxy/arms.js';
 import { median, ratio, rounded } from './proxy/figures.js';
-import { type LoadResult, loadDriver, runLoad } from './proxy/load.js';
-import { type PeerName, readOptions } from './proxy/options.js';
-import { cpuMicros } from './proxy/processTree.js';
-import { signRecords } from './proxy/signRequests.js';
-import { dealCores, machineLoad, pin, startProgram } from './proxy/stage.js';
-import { chatAnswer, chatBody, path, requestBytes } from './proxy/traffic.js';
+import { type Lap, type Racer, runLap, startRacer } from './proxy/laps.js';
+import { loadDriver } from './proxy/load.js';
+import { isWantedArm, readOptions } from './proxy/options.js';
+import { createProfiler } from './proxy/profiler.js';
+import { dealCores, machineLoad, pin, pinning, startProgram } from './proxy/stage.js';
 
 interface Contender {
   readonly label: string;
@@ -21,60 +21,58 @@ interface Contender {
   readonly isSigned: boolean;
 }
 
-interface Racer extends Contender {
-  readonly arm: Arm;
-  /** Requests a second as last seen, so that enough of them are signed. */
-  rate: number;
-}
-
-interface Lap extends LoadResult {
-  readonly proxyCpuUs: number | null;
-  readonly backendCpuUs: number;
+interface Figures {
+  readonly cpuUs: number | null;
+  readonly cpuRange: readonly (number | null)[] | null;
+  readonly perS: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  readonly loadCpuShare: number;
 }
 
 const options = readOptions();
 const counts = options.counts ?? (options.isSmoke ? [4] : [1, 8, 64]);
-const warmUpSeconds = options.isSmoke ? 1 : 2;
-const firstRates: Partial<Record<ArmName, number>> = { 'node-http-viem': 1_500 };
-const usualFirstRate = 15_000;
-const peer = (name: PeerName, isSigned = false): Contender[] =>
-  options.peers.includes(name) ? [{ label: name, name, isSigned }] : [];
-const contenders: readonly Contender[] = [
-  { label: 'direct', name: 'direct', isSigned: false },
-  { label: 'nginx', name: 'nginx', isSigned: false },
-  { label: 'bare', name: 'bare', isSigned: false },
-  { label: 'node', name: 'node', isSigned: false },
-  { label: 'node-signed', name: 'node', isSigned: true },
-  ...peer('haproxy'),
-  ...peer('node-http'),
-  ...peer('node-http-native', true),
-  ...peer('node-http-viem', true),
-  ...peer('portkey'),
-].filter(({ label, name }) => {
-  if (name === 'nginx' && !options.peers.includes('nginx')) return false;
-  return options.arms === undefined || options.arms.includes(label);
-}) as Contender[];
-const present = new Set(presentArms(contenders.map(({ name }) => name)));
+const warmUp = options.isSmoke
+  ? { warmUpSeconds: 1, warmUpConnections: 4 }
+  : { warmUpSeconds: 3, warmUpConnections: 64 };
+const unsigned = (name: ArmName): Contender => ({ label: name, name, isSigned: false });
+const signed = (name: ArmName, label: string = name): Contender => ({ label, name, isSigned: true });
+const all: readonly Contender[] = [
+  unsigned('direct'),
+  unsigned('nginx'),
+  unsigned('bare'),
+  unsigned('node'),
+  signed('node', 'node-signed'),
+  unsigned('haproxy'),
+  unsigned('node-http'),
+  signed('node-http-native'),
+  signed('node-http-viem'),
+  unsigned('portkey'),
+];
+const wanted = all.filter(({ label, name }) => isWantedArm(options, label, name));
+const present = presentArms(wanted.map(({ name }) => name));
+const contenders = wanted.filter(({ name }) => present.includes(name));
 
 const cores = dealCores();
+const profiler = options.isProfiled ? createProfiler() : undefined;
 const backend = await startProgram('backend', ['whole']);
 pin(backend.pid, cores?.load);
 const recover = await startProgram('recoverCost');
 pin(recover.pid, cores?.proxy);
 const racers: Racer[] = [];
 try {
-  for (const contender of contenders) {
-    if (!present.has(contender.name)) continue;
-    const arm = await startArm(contender.name, {
-      backendPort: backend.port,
-      cores,
-      isSigned: contender.isSigned,
-    });
-    racers.push({ ...contender, arm, rate: firstRates[contender.name] ?? usualFirstRate });
-  }
-  for (const racer of racers) {
-    await checkAnswer(racer);
-    await lap(racer, 64, warmUpSeconds);
+  for (const { label, name, isSigned } of contenders) {
+    racers.push(
+      await startRacer(name, {
+        label,
+        isSigned,
+        cores,
+        ...warmUp,
+        backendPort: backend.port,
+        backendPid: backend.pid,
+        ...(profiler === undefined ? {} : { nodeEnv: profiler.environment }),
+      }),
+    );
   }
   for (const connections of counts) await race(connections);
 } finally {
@@ -88,48 +86,14 @@ async function race(connections: number): Promise<void> {
   const recoverUs: number[] = [];
   for (let round = 0; round < options.rounds; round++) {
     recoverUs.push(await measureRecovery());
-    for (const racer of racers) laps.get(racer)?.push(await lap(racer, connections, options.seconds));
+    for (const racer of racers) {
+      const isRecorded = round === 0 && racer.arm.name === 'node';
+      const recording = isRecorded ? await profiler?.begin(racer.arm) : undefined;
+      laps.get(racer)?.push(await runLap(racer, { connections, seconds: options.seconds }));
+      await recording?.end(`${racer.label}, ${connections} connections`);
+    }
   }
   report(connections, laps, median(recoverUs));
-}
-
-/** One arm under load for some seconds. */
-async function lap(racer: Racer, connections: number, seconds: number): Promise<Lap> {
-  const { arm, isSigned } = racer;
-  for (;;) {
-    const records = isSigned
-      ? await signRecords({ body: chatBody, port: arm.port, count: Math.ceil(racer.rate * seconds) })
-      : requestBytes(chatBody, arm.headers, arm.port);
-    const recordBytes = requestLength(records);
-    const cpuBefore = arm.pid === undefined ? null : cpuMicros(arm.pid);
-    const backendBefore = cpuMicros(backend.pid);
-    const result = await runLoad({
-      port: arm.port,
-      connections,
-      seconds,
-      records,
-      recordBytes,
-      isRepeated: !isSigned,
-      cores: cores?.load,
-    });
-    if (result.errors > 0) throw new Error(`${racer.label}: ${result.errors} requests failed`);
-    if (result.isExhausted) {
-      racer.rate *= 2;
-      continue;
-    }
-    // What the next lap may take at the most; a busy machine must not make it sign again.
-    racer.rate = Math.max(racer.rate * 0.5, (result.requests / result.seconds) * 1.8);
-    return {
-      ...result,
-      proxyCpuUs: arm.pid === undefined || cpuBefore === null ? null : cpuMicros(arm.pid) - cpuBefore,
-      backendCpuUs: cpuMicros(backend.pid) - backendBefore,
-    };
-  }
-}
-
-/** All records are of the length of the first. */
-function requestLength(records: Buffer): number {
-  return records.indexOf('\r\n\r\n') + 4 + Buffer.byteLength(chatBody);
 }
 
 async function measureRecovery(): Promise<number> {
@@ -138,99 +102,82 @@ async function measureRecovery(): Promise<number> {
   return us;
 }
 
-/** An arm that answers wrongly is no peer. */
-async function checkAnswer({ label, arm, isSigned }: Racer): Promise<void> {
-  const request = isSigned
-    ? await signRecords({ body: chatBody, port: arm.port, count: 1 })
-    : requestBytes(chatBody, arm.headers, arm.port);
-  const head = request.toString('latin1', 0, request.indexOf('\r\n\r\n'));
-  const headers = head
-    .split('\r\n')
-    .slice(1)
-    .map((line) => line.split(': ') as [string, string])
-    .filter(([name]) => name !== 'Host' && name !== 'Content-Length');
-  const response = await fetch(`http://127.0.0.1:${arm.port}${path}`, {
-    method: 'POST',
-    headers,
-    body: chatBody,
-    signal: AbortSignal.timeout(10_000),
-  });
-  const content = (text: string): unknown =>
-    (JSON.parse(text) as { choices?: { message?: { content?: unknown } }[] }).choices?.[0]?.message?.content;
-  const text = await response.text();
-  if (response.status !== 200 || content(text) !== content(chatAnswer)) {
-    throw new Error(`${label} answers ${response.status} ${text.slice(0, 300)}`);
-  }
-  if (!isSigned || arm.name !== 'node') return;
-  const replay = await fetch(`http://127.0.0.1:${arm.port}${path}`, {
-    method: 'POST',
-    headers,
-    body: chatBody,
-  });
-  await replay.arrayBuffer();
-  if (replay.status !== 401) throw new Error(`${label} serves a replay: ${replay.status}`);
+function figuresOf(laps: readonly Lap[]): Figures {
+  const cpu = laps.flatMap(({ proxyCpuUs, requests }) =>
+    proxyCpuUs === null ? [] : [proxyCpuUs / requests],
+  );
+  return {
+    cpuUs: cpu.length === 0 ? null : median(cpu),
+    cpuRange: cpu.length === 0 ? null : [Math.min(...cpu), Math.max(...cpu)].map((us) => rounded(us, 1)),
+    perS: median(laps.map(({ requests, seconds }) => requests / seconds)),
+    p50Us: median(laps.map(({ p50Us }) => p50Us)),
+    p99Us: median(laps.map(({ p99Us }) => p99Us)),
+    loadCpuShare: median(
+      laps.map(({ cpuUs, backendCpuUs, seconds }) => (cpuUs + backendCpuUs) / 1_000_000 / seconds),
+    ),
+  };
 }
 
 function report(connections: number, laps: ReadonlyMap<Racer, readonly Lap[]>, recoverUs: number): void {
-  const figures = new Map(
-    [...laps].map(([{ label }, of]) => {
-      const cpu = of.flatMap(({ proxyCpuUs, requests }) =>
-        proxyCpuUs === null ? [] : [proxyCpuUs / requests],
-      );
-      return [
-        label,
-        {
-          cpuUs: cpu.length === 0 ? null : median(cpu),
-          cpuRange:
-            cpu.length === 0 ? null : [Math.min(...cpu), Math.max(...cpu)].map((us) => rounded(us, 1)),
-          perS: median(of.map(({ requests, seconds }) => requests / seconds)),
-          p50Us: median(of.map(({ p50Us }) => p50Us)),
-          p99Us: median(of.map(({ p99Us }) => p99Us)),
-          loadCpuShare: median(of.map((one) => (one.cpuUs + one.backendCpuUs) / 1_000_000 / one.seconds)),
-        },
-      ] as const;
-    }),
-  );
-  const [direct, nginx, bare, node] = ['direct', 'nginx', 'bare', 'node'].map((label) => figures.get(label));
+  const figures = new Map([...laps].map(([{ label }, of]) => [label, figuresOf(of)]));
   for (const [racer, of] of laps) {
     const own = figures.get(racer.label)!;
-    const addedUs = racer.label === 'node-signed' && node ? (own.cpuUs ?? 0) - (node.cpuUs ?? 0) : null;
-    const isSingle = connections === 1 && direct !== undefined && racer.name !== 'direct';
-    const addedP99 = isSingle ? own.p99Us - direct.p99Us : null;
     console.log(
       JSON.stringify({
         bench: 'throughput',
         case: `${connections} connections, ${racer.label}`,
         cpuUsPerRequest: rounded(own.cpuUs, 1),
-        toNginx: ratio(own.cpuUs, nginx?.cpuUs),
-        toBare: ratio(own.cpuUs, bare?.cpuUs),
+        toNginx: ratio(own.cpuUs, figures.get('nginx')?.cpuUs),
+        toBare: ratio(own.cpuUs, figures.get('bare')?.cpuUs),
         range: own.cpuRange,
         requestsPerS: rounded(own.perS, 0),
         p50Us: own.p50Us,
         p99Us: own.p99Us,
-        ...(isSingle
-          ? {
-              addedP50Us: rounded(own.p50Us - direct.p50Us, 0),
-              addedP99Us: rounded(addedP99, 0),
-              addedP99ToNginx: nginx ? ratio(addedP99, nginx.p99Us - direct.p99Us) : null,
-            }
-          : {}),
-        ...(racer.isSigned
-          ? {
-              recoverUs: rounded(recoverUs, 1),
-              authAddedUs: rounded(addedUs, 1),
-              authToRecover: ratio(addedUs, recoverUs),
-            }
-          : {}),
+        ...addedLatency(connections, racer.label, figures),
+        ...addedByAuthentication(racer, figures, recoverUs),
+        idleMb: racer.idleBytes === null ? null : rounded(racer.idleBytes / 1_000_000, 0),
         loadCpuShare: rounded(own.loadCpuShare),
         requests: of.reduce((sum, { requests }) => sum + requests, 0),
         rounds: of.length,
         load: loadDriver,
         cores: availableParallelism(),
-        pinned: cores === null ? null : `proxy ${cores.proxy}, load and mock ${cores.load}`,
+        pinned: pinning(cores),
         machineLoad: machineLoad(),
         command: `node dist/bench/throughput.js${options.flags}`,
       }),
     );
   }
+}
+
+/** With one connection: what the proxy adds to the latency without one. */
+function addedLatency(
+  connections: number,
+  label: string,
+  figures: ReadonlyMap<string, Figures>,
+): Record<string, number | null> {
+  const [own, direct, nginx] = [label, 'direct', 'nginx'].map((name) => figures.get(name));
+  if (connections !== 1 || own === undefined || direct === undefined || own === direct) return {};
+  const addedP99Us = own.p99Us - direct.p99Us;
+  return {
+    addedP50Us: own.p50Us - direct.p50Us,
+    addedP99Us,
+    addedP99ToNginx: nginx === undefined ? null : ratio(addedP99Us, nginx.p99Us - direct.p99Us),
+  };
+}
+
+/** What authentication adds to the CPU time of the same proxy without it, beside one recovery of a signer. */
+function addedByAuthentication(
+  { label, isSigned }: Racer,
+  figures: ReadonlyMap<string, Figures>,
+  recoverUs: number,
+): Record<string, number | null> {
+  if (!isSigned) return {};
+  const without = figures.get(label.startsWith('node-http') ? 'node-http' : 'node')?.cpuUs ?? null;
+  const own = figures.get(label)?.cpuUs ?? null;
+  const added = own === null || without === null ? null : own - without;
+  return {
+    recoverUs: rounded(recoverUs, 1),
+    authAddedUs: rounded(added, 1),
+    authToRecover: ratio(added, recoverUs),
+  };
 }

@@ -35,6 +35,8 @@ export interface ArmOptions {
   /** The node and its verifying peers check signatures. */
   readonly isSigned: boolean;
   readonly fronts?: number;
+  /** Answers are streams, which nginx is to pass on as they come. */
+  readonly isStreaming?: boolean;
   /** More environment for the node. */
   readonly nodeEnv?: Readonly<Record<string, string>>;
 }
@@ -77,7 +79,7 @@ export async function startArm(name: ArmName, options: ArmOptions): Promise<Arm>
 }
 
 async function startUnpinned(name: ArmName, options: ArmOptions): Promise<Arm> {
-  const { backendPort } = options;
+  const { backendPort, isStreaming = false } = options;
   const running = (started: Started, port: number, headers = nothing): Arm => ({
     name,
     port,
@@ -111,7 +113,7 @@ async function startUnpinned(name: ArmName, options: ArmOptions): Promise<Arm> {
     case 'nginx':
     case 'nginx-whole': {
       const port = await freePort();
-      const config = nginxConfig(port, backendPort, name === 'nginx-whole');
+      const config = nginxConfig(port, backendPort, { isWholeFirst: name === 'nginx-whole', isStreaming });
       const started = start('nginx', ['-p', config.folder, '-c', config.file], { stdio: 'ignore' });
       await listening(started, port, name);
       return running(started, port);
@@ -170,7 +172,7 @@ async function startNode({ backendPort, isSigned, fronts = 1, nodeEnv = {} }: Ar
 function nginxConfig(
   port: number,
   backendPort: number,
-  isWholeFirst: boolean,
+  { isWholeFirst, isStreaming }: { isWholeFirst: boolean; isStreaming: boolean },
 ): Record<'folder' | 'file', string> {
   const folder = mkdtempSync(join(temporaryFolder, 'nginx-'));
   for (const name of ['body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']) mkdirSync(join(folder, name));
@@ -204,6 +206,7 @@ http {
       proxy_pass http://mock;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
+      proxy_buffering ${isStreaming ? 'off' : 'on'};
       ${isWholeFirst ? 'client_body_buffer_size 32m;' : 'proxy_request_buffering off;'}
     }
   }

@@ -61,8 +61,7 @@ function answerStream(response: HttpResponse): void {
     if (!isLast) return;
     stream.left = (JSON.parse(body) as { frames: number }).frames;
     response.cork(() => {
-      // nginx buffers answers unless it is told not to.
-      response.writeHeader('Content-Type', 'text/event-stream').writeHeader('X-Accel-Buffering', 'no');
+      response.writeHeader('Content-Type', 'text/event-stream');
       writeFrame(stream);
     });
     if (stream.left > 0) turns[opened++ % turns.length]!.add(stream);

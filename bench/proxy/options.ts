@@ -73,6 +73,13 @@ function readPeers(text: string | undefined): PeerName[] {
   );
 }
 
+/** Peers must be asked for as peers; every arm may be left out. */
+export function isWantedArm({ arms, peers }: Options, label: string, name: string): boolean {
+  const isPeer = (peerNames as readonly string[]).includes(name);
+  if (isPeer && !(peers as readonly string[]).includes(name)) return false;
+  return arms === undefined || arms.includes(label);
+}
+
 function readPattern(text: string): Options['pattern'] {
   if (text !== 'spread' && text !== 'together') throw new Error('--pattern is "spread" or "together"');
   return text;

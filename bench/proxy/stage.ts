@@ -14,6 +14,8 @@ const endPatienceMs = 3_000;
 /** Debian puts servers into sbin, which the PATH of an ordinary user lacks. */
 const searchPath = [process.env['PATH'] ?? '', '/usr/sbin', '/sbin'].join(delimiter);
 
+/** For what is to stay when the bench has ended. */
+export const lastingFolder = tmpdir();
 const folder = mkdtempSync(join(tmpdir(), 'fxn-bench-'));
 // Nodes make their homes there as well.
 process.env['TMPDIR'] = folder;
@@ -104,6 +106,9 @@ export function pin(pid: number, cores: string | undefined): void {
   if (cores === undefined) return;
   execFileSync('taskset', ['-a', '-c', '-p', cores, String(pid)], { stdio: 'ignore' });
 }
+
+export const pinning = (cores: Cores | null): string | null =>
+  cores === null ? null : `proxy ${cores.proxy}, load and mock ${cores.load}`;
 
 /** What else the machine did, for the line: the load average of the last minute. */
 export const machineLoad = (): number => Math.round((loadavg()[0] ?? 0) * 10) / 10;
