@@ -62,16 +62,20 @@ function answerStream(response: HttpResponse): void {
     stream.left = (JSON.parse(body) as { frames: number }).frames;
     response.cork(() => {
       response.writeHeader('Content-Type', 'text/event-stream');
-      writeFrame(stream);
+      writeNext(stream);
     });
     if (stream.left > 0) turns[opened++ % turns.length]!.add(stream);
   });
 }
 
-function writeFrame({ response }: Stream): void {
+/** The next frame; behind the last one the end. */
+function writeNext(stream: Stream): void {
+  const { response } = stream;
   response.write(
     `data: {"id":"c","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{"content":" token"}}],"sent":"${process.hrtime.bigint()}"}\n\n`,
   );
+  stream.left--;
+  if (stream.left === 0) response.end('data: [DONE]\n\n');
 }
 
 /** A turn that comes late is made up for, so that the pace holds. */
@@ -93,11 +97,7 @@ function writeTurn(turn: Set<Stream>): void {
       turn.delete(stream);
       continue;
     }
-    stream.response.cork(() => {
-      writeFrame(stream);
-      if (--stream.left > 0) return;
-      stream.response.end('data: [DONE]\n\n');
-      turn.delete(stream);
-    });
+    stream.response.cork(() => writeNext(stream));
+    if (stream.left === 0) turn.delete(stream);
   }
 }

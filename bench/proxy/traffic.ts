@@ -33,20 +33,21 @@ export const largeBody = (bytes: number): string =>
 export const streamBody = (frames: number): string =>
   JSON.stringify({ model, stream: true, frames, messages: [{ role: 'user', content: 'hello' }] });
 
-/** Header names and values to a request of one buffer. */
-export function requestBytes(
-  body: string | Buffer,
+/** The head of a POST with so many bytes behind it. */
+export function requestHead(
+  bodyBytes: number,
   headers: Readonly<Record<string, string>>,
   port: number,
-): Buffer {
+): string {
   const lines = Object.entries({
     Host: `127.0.0.1:${port}`,
     'Content-Type': 'application/json',
-    'Content-Length': String(Buffer.byteLength(body)),
+    'Content-Length': String(bodyBytes),
     ...headers,
   }).map(([name, value]) => `${name}: ${value}\r\n`);
-  return Buffer.concat([
-    Buffer.from(`POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n`, 'latin1'),
-    Buffer.from(body as string),
-  ]);
+  return `POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n`;
+}
+
+export function requestBytes(body: string, headers: Readonly<Record<string, string>>, port: number): Buffer {
+  return Buffer.from(requestHead(Buffer.byteLength(body), headers, port) + body, 'latin1');
 }
