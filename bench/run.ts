@@ -23,7 +23,9 @@ const isFlag = (argument: string, index: number, all: readonly string[]): boolea
   argument.startsWith('-') || /^[\d.]+$/.test(argument) || isValueOfProxyFlag(all[index - 1]);
 const args = process.argv.slice(2).flatMap(splitFlag);
 const flags = args.filter(isFlag);
-const otherFlags = flags.filter((flag, index) => !proxyFlag.test(flag) && !isValueOfProxyFlag(flags[index - 1]));
+const otherFlags = flags.filter(
+  (flag, index) => !proxyFlag.test(flag) && !isValueOfProxyFlag(flags[index - 1]),
+);
 const wanted = args.filter((...argument) => !isFlag(...argument));
 
 let running: ChildProcess | undefined;

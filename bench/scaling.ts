@@ -14,7 +14,7 @@ import { dealCores, machineLoad, pin, pinning, startProgram } from './proxy/stag
 const options = readOptions();
 const counts = options.counts ?? (options.isSmoke ? [1, 2] : [1, 2, 4]);
 const connections = options.isSmoke ? 8 : 64;
-const warmUpSeconds = options.isSmoke ? 1 : 3;
+const warmUpSeconds = options.isSmoke ? 0 : 3;
 
 interface Entry {
   readonly racer: Racer;
@@ -68,9 +68,7 @@ for (const entry of entries) {
       cpuToFirst: ratio(cpuOf(entry), cpuOf(first)),
       idleMb: racer.idleBytes === null ? null : rounded(racer.idleBytes / 1_000_000, 0),
       loadCpuShare: rounded(
-        median(
-          laps.map(({ cpuUs, backendCpuUs, seconds }) => (cpuUs + backendCpuUs) / 1_000_000 / seconds),
-        ),
+        median(laps.map(({ cpuUs, backendCpuUs, seconds }) => (cpuUs + backendCpuUs) / 1_000_000 / seconds)),
       ),
       requests: laps.reduce((sum, { requests }) => sum + requests, 0),
       rounds: laps.length,

@@ -33,7 +33,7 @@ interface Figures {
 const options = readOptions();
 const counts = options.counts ?? (options.isSmoke ? [4] : [1, 8, 64]);
 const warmUp = options.isSmoke
-  ? { warmUpSeconds: 1, warmUpConnections: 4 }
+  ? { warmUpSeconds: 0, warmUpConnections: 4 }
   : { warmUpSeconds: 3, warmUpConnections: 64 };
 const unsigned = (name: ArmName): Contender => ({ label: name, name, isSigned: false });
 const signed = (name: ArmName, label: string = name): Contender => ({ label, name, isSigned: true });

@@ -229,6 +229,7 @@ defaults
   timeout client 60s
   timeout server 60s
   option http-no-delay
+  option abortonclose
   http-reuse always
 listen mock
   bind 127.0.0.1:${port} backlog 4096

@@ -49,7 +49,7 @@ export async function startRacer(
   const racer: Racer = { label, isSigned, arm, backendPid, cores, idleBytes, rate };
   try {
     await checkAnswer(racer);
-    await runLap(racer, { connections: warmUpConnections, seconds: warmUpSeconds });
+    if (warmUpSeconds > 0) await runLap(racer, { connections: warmUpConnections, seconds: warmUpSeconds });
   } catch (thrown) {
     await arm.close();
     throw thrown;
