@@ -131,8 +131,8 @@ function report(connections: number, laps: ReadonlyMap<Racer, readonly Lap[]>, r
         toBare: ratio(own.cpuUs, figures.get('bare')?.cpuUs),
         range: own.cpuRange,
         requestsPerS: rounded(own.perS, 0),
-        p50Us: own.p50Us,
-        p99Us: own.p99Us,
+        p50Us: rounded(own.p50Us, 0),
+        p99Us: rounded(own.p99Us, 0),
         ...addedLatency(connections, racer.label, figures),
         ...addedByAuthentication(racer, figures, recoverUs),
         idleMb: racer.idleBytes === null ? null : rounded(racer.idleBytes / 1_000_000, 0),
@@ -159,8 +159,8 @@ function addedLatency(
   if (connections !== 1 || own === undefined || direct === undefined || own === direct) return {};
   const addedP99Us = own.p99Us - direct.p99Us;
   return {
-    addedP50Us: own.p50Us - direct.p50Us,
-    addedP99Us,
+    addedP50Us: rounded(own.p50Us - direct.p50Us, 0),
+    addedP99Us: rounded(addedP99Us, 0),
     addedP99ToNginx: nginx === undefined ? null : ratio(addedP99Us, nginx.p99Us - direct.p99Us),
   };
 }

@@ -9,6 +9,10 @@ interface Stat {
   readonly ticks: number;
 }
 
+if (!existsSync('/proc/self/stat')) {
+  console.error('skipped: CPU times of other processes are read from /proc, which this system lacks');
+  process.exit(0);
+}
 const hasThreadTimes = existsSync('/proc/self/schedstat');
 const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
