@@ -35,6 +35,8 @@ const openEveryMs = 2;
 const settleMs = options.isSmoke ? 100 : 1_000;
 const probes = options.isSmoke ? 10 : 100;
 const probeEveryMs = 20;
+const probeMs = 6_000;
+const warmUpMs = 3_000;
 const warmUps = options.isSmoke ? 10 : 500;
 
 const wanted = (['direct', 'nginx', 'bare', 'node', 'haproxy', 'node-http'] as const).filter((name) =>
@@ -72,7 +74,7 @@ async function prepare(streams: number): Promise<Stand> {
     );
   }
   for (const { port, headers } of arms) {
-    await ask(load, { do: 'probe', port, headers, count: warmUps, everyMs: 0 });
+    await ask(load, { do: 'probe', port, headers, count: warmUps, everyMs: 0, forMs: warmUpMs });
     await ask(load, { do: 'open', port, headers, streams: 16, everyMs: openEveryMs });
     await sleep(settleMs);
     await ask(load, { do: 'close' });
@@ -117,6 +119,7 @@ async function turn(
     headers,
     count: probes,
     everyMs: probeEveryMs,
+    forMs: probeMs,
   });
   await ask(load, { do: 'close' });
   await sleep(settleMs);

@@ -23,6 +23,8 @@ export type StreamOrder =
       readonly headers: Readonly<Record<string, string>>;
       readonly count: number;
       readonly everyMs: number;
+      /** Fewer than `count` on a machine that has no time. */
+      readonly forMs: number;
     }
   | { readonly do: 'close' };
 
@@ -162,7 +164,7 @@ async function probe({
     socket.on('close', () => reject(new Error(lost)));
   });
   failed.catch(() => undefined);
-  for (let sent = 0; sent < count; sent++) {
+  for (let sent = 0; sent < count && performance.now() < endMs; sent++) {
     hasFirst = false;
     const answered = new Promise<void>((resolve) => {
       ended = resolve;
