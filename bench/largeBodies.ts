@@ -6,7 +6,6 @@
  * takes about three minutes, the smoke run 20 s.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { type Arm, type ArmName, presentArms, startArm } from './proxy/arms.js';
 import { median, ratio, rounded } from './proxy/figures.js';
@@ -14,7 +13,7 @@ import { isWantedArm, readOptions } from './proxy/options.js';
 import { cpuMicros, treeResidentBytes } from './proxy/processTree.js';
 import { createProfiler } from './proxy/profiler.js';
 import { signedHeaders } from './proxy/signRequests.js';
-import { dealCores, machineLoad, pin, pinning, startProgram } from './proxy/stage.js';
+import { ask, dealCores, machineLoad, pin, pinning, startProgram } from './proxy/stage.js';
 import { largeBody, requestHead } from './proxy/traffic.js';
 import type { UploadFigures, UploadOrder } from './proxy/uploadLoad.js';
 
@@ -114,9 +113,7 @@ async function turn({ label, arm, isSigned }: Racer, connections: number, second
   };
   const cpuBefore = arm.pid === undefined ? null : cpuMicros(arm.pid);
   const loadBefore = cpuMicros(load.pid, backend.pid);
-  load.child.send(order);
-  const signal = AbortSignal.timeout(60_000);
-  const [figures] = (await once(load.child, 'message', { signal })) as [UploadFigures];
+  const figures = await ask<UploadFigures>(load, order);
   if (figures.errors > 0 || figures.uploads === 0) {
     throw new Error(`${label}: ${figures.errors} uploads failed, ${figures.uploads} were answered`);
   }

@@ -5,14 +5,13 @@
  * `node dist/bench/sse.js [--smoke] [--peers LIST] [--arms LIST] [--counts 64,256,1000] [--pattern spread|together]
  * [--rounds N] [--seconds N]`; takes about seven minutes, the smoke run half a minute.
  */
-import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { type Arm, type ArmName, presentArms, startArm } from './proxy/arms.js';
 import { median, ratio, rounded } from './proxy/figures.js';
 import { isWantedArm, readOptions } from './proxy/options.js';
 import { cpuMicros, treeResidentBytes } from './proxy/processTree.js';
 import { createProfiler } from './proxy/profiler.js';
-import { dealCores, machineLoad, pin, pinning, type Started, startProgram } from './proxy/stage.js';
+import { ask, dealCores, machineLoad, pin, pinning, type Started, startProgram } from './proxy/stage.js';
 import type { FrameFigures, ProbeFigures, StreamOrder } from './proxy/streamLoad.js';
 
 interface Turn extends FrameFigures, ProbeFigures {
@@ -74,10 +73,10 @@ async function prepare(streams: number): Promise<Stand> {
     );
   }
   for (const { port, headers } of arms) {
-    await ask(load, { do: 'probe', port, headers, count: warmUps, everyMs: 0, forMs: warmUpMs });
-    await ask(load, { do: 'open', port, headers, streams: 16, everyMs: openEveryMs });
+    await order(load, { do: 'probe', port, headers, count: warmUps, everyMs: 0, forMs: warmUpMs });
+    await order(load, { do: 'open', port, headers, streams: 16, everyMs: openEveryMs });
     await sleep(settleMs);
-    await ask(load, { do: 'close' });
+    await order(load, { do: 'close' });
   }
   await sleep(settleMs);
   return { backend, load, arms };
@@ -102,18 +101,18 @@ async function turn(
   const { load, backend } = stand;
   const { port, headers, pid } = arm;
   const memoryBefore = pid === undefined ? 0 : treeResidentBytes(pid);
-  await ask(load, { do: 'open', port, headers, streams, everyMs: openEveryMs });
+  await order(load, { do: 'open', port, headers, streams, everyMs: openEveryMs });
   await sleep(settleMs);
   const recording = isRecorded ? await profiler?.begin(arm) : undefined;
   const cpuBefore = pid === undefined ? 0 : cpuMicros(pid);
   const loadBefore = cpuMicros(load.pid, backend.pid);
   const forMs = options.seconds * 1_000;
-  const frames = await ask<FrameFigures>(load, { do: 'measure', forMs });
+  const frames = await order<FrameFigures>(load, { do: 'measure', forMs });
   const cpuUs = pid === undefined ? null : cpuMicros(pid) - cpuBefore;
   const loadCpuUs = cpuMicros(load.pid, backend.pid) - loadBefore;
   await recording?.end(`node, ${streams} streams`);
   const memory = pid === undefined ? null : treeResidentBytes(pid) - memoryBefore;
-  const first = await ask<ProbeFigures>(load, {
+  const first = await order<ProbeFigures>(load, {
     do: 'probe',
     port,
     headers,
@@ -121,7 +120,7 @@ async function turn(
     everyMs: probeEveryMs,
     forMs: probeMs,
   });
-  await ask(load, { do: 'close' });
+  await order(load, { do: 'close' });
   await sleep(settleMs);
   if (frames.cut > 0) throw new Error(`${arm.name}: ${frames.cut} of ${streams} streams were cut`);
   const least = (streams * forMs) / paceMs(streams) / 2;
@@ -135,11 +134,8 @@ async function turn(
   };
 }
 
-/** A process that holds streams answers at its own time; a hung one must not hold up the bench. */
-async function ask<Answer>(load: Started, order: StreamOrder): Promise<Answer> {
-  load.child.send(order);
-  const [answer] = (await once(load.child, 'message', { signal: AbortSignal.timeout(60_000) })) as [Answer];
-  return answer;
+function order<Answer>(load: Started, what: StreamOrder): Promise<Answer> {
+  return ask<Answer>(load, what);
 }
 
 interface Figures {

@@ -5,7 +5,6 @@
  * `node dist/bench/throughput.js [--smoke] [--profile] [--peers LIST] [--arms LIST] [--counts 1,8,64] [--rounds N]
  * [--seconds N]`; takes about eight minutes, the smoke run half a minute.
  */
-import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { type ArmName, presentArms } from './proxy/arms.js';
 import { median, ratio, rounded } from './proxy/figures.js';
@@ -13,7 +12,7 @@ import { type Lap, type Racer, runLap, startRacer } from './proxy/laps.js';
 import { loadDriver } from './proxy/load.js';
 import { isWantedArm, readOptions } from './proxy/options.js';
 import { createProfiler } from './proxy/profiler.js';
-import { dealCores, machineLoad, pin, pinning, startProgram } from './proxy/stage.js';
+import { ask, dealCores, machineLoad, pin, pinning, startProgram } from './proxy/stage.js';
 
 interface Contender {
   readonly label: string;
@@ -85,7 +84,7 @@ async function race(connections: number): Promise<void> {
   const laps = new Map<Racer, Lap[]>(racers.map((racer) => [racer, []]));
   const recoverUs: number[] = [];
   for (let round = 0; round < options.rounds; round++) {
-    recoverUs.push(await measureRecovery());
+    recoverUs.push(await ask<number>(recover, {}));
     for (const racer of racers) {
       const isRecorded = round === 0 && racer.arm.name === 'node';
       const recording = isRecorded ? await profiler?.begin(racer.arm) : undefined;
@@ -94,12 +93,6 @@ async function race(connections: number): Promise<void> {
     }
   }
   report(connections, laps, median(recoverUs));
-}
-
-async function measureRecovery(): Promise<number> {
-  recover.child.send('measure');
-  const [us] = (await once(recover.child, 'message')) as [number];
-  return us;
 }
 
 function figuresOf(laps: readonly Lap[]): Figures {

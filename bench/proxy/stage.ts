@@ -11,6 +11,8 @@ import { endWithTests } from '#test/support/endWithTests.js';
 
 /** A process has this long to end by itself; it serves nobody any more. */
 const endPatienceMs = 3_000;
+/** Far above what any order takes on a busy machine. */
+const answerPatienceMs = 60_000;
 /** Debian puts servers into sbin, which the PATH of an ordinary user lacks. */
 const searchPath = [process.env['PATH'] ?? '', '/usr/sbin', '/sbin'].join(delimiter);
 
@@ -86,6 +88,27 @@ export async function startProgram(
     started.child.once('close', (code) => reject(new Error(`${name} ended with ${code} before it listened`)));
   });
   return { ...started, port };
+}
+
+/** One order to a program and its answer; one that has ended or hangs fails the bench at once. */
+export function ask<Answer>({ child }: Started, order: object): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const settle = (end: () => void): void => {
+      clearTimeout(timer);
+      child.off('message', answered);
+      child.off('close', closed);
+      end();
+    };
+    const answered = (answer: unknown): void => settle(() => resolve(answer as Answer));
+    const closed = (): void => settle(() => reject(new Error('a program of the bench has ended')));
+    const timer = setTimeout(
+      () => settle(() => reject(new Error(`no answer to ${JSON.stringify(order).slice(0, 200)}`))),
+      answerPatienceMs,
+    );
+    child.on('message', answered);
+    child.on('close', closed);
+    child.send(order);
+  });
 }
 
 export interface Cores {

@@ -139,12 +139,9 @@ async function measure(forMs: number): Promise<FrameFigures> {
 }
 
 /** Streams of one frame each, one after the other on one connection, beside those that are open. */
-async function probe({
-  port,
-  headers,
-  count,
-  everyMs,
-}: StreamOrder & { do: 'probe' }): Promise<ProbeFigures> {
+async function probe(order: StreamOrder & { do: 'probe' }): Promise<ProbeFigures> {
+  const { port, headers, count, everyMs, forMs } = order;
+  const endMs = performance.now() + forMs;
   const request = requestBytes(streamBody(1), headers, port);
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   const timesUs: number[] = [];
