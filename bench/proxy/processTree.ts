@@ -5,8 +5,10 @@ import { residentBytes } from '#test/support/processResources.js';
 
 interface Stat {
   readonly parent: number;
-  /** Ticks of all threads and of the children that have ended and were waited for. */
+  /** Of all its threads. */
   readonly ticks: number;
+  /** Of its children that have ended and were waited for. */
+  readonly childTicks: number;
 }
 
 if (!existsSync('/proc/self/stat')) {
@@ -23,26 +25,34 @@ const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: '
  */
 export function cpuMicros(...roots: readonly number[]): number {
   const stats = readStats();
-  if (hasThreadTimes) return treeOf(roots, stats).reduce((sum, pid) => sum + threadNanos(pid), 0) / 1_000;
-  const ticks = treeOf(roots, stats).reduce((sum, pid) => sum + (stats.get(pid)?.ticks ?? 0), 0);
-  return (ticks * 1_000_000) / ticksPerSecond;
+  const tree = treeOf(roots, stats);
+  const sum = (of: (pid: number) => number): number => tree.reduce((total, pid) => total + of(pid), 0);
+  const tickUs = 1_000_000 / ticksPerSecond;
+  const childrenUs = sum((pid) => stats.get(pid)?.childTicks ?? 0) * tickUs;
+  if (hasThreadTimes) return childrenUs + sum(threadNanos) / 1_000;
+  return childrenUs + sum((pid) => stats.get(pid)?.ticks ?? 0) * tickUs;
 }
 
 export function treeResidentBytes(root: number): number {
-  return treeOf([root], readStats()).reduce((sum, pid) => sum + residentBytes(pid), 0);
+  return treeOf([root], readStats()).reduce((sum, pid) => sum + (present(() => residentBytes(pid)) ?? 0), 0);
 }
 
 /** The first figure of a thread's `schedstat` is its time on a core. */
 function threadNanos(pid: number): number {
+  const threads = present(() => readdirSync(`/proc/${pid}/task`)) ?? [];
+  return threads.reduce((sum, thread) => {
+    const text = present(() => readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1'));
+    return sum + (text === undefined ? 0 : Number.parseInt(text, 10));
+  }, 0);
+}
+
+/** What is read about a process; `undefined` when it has ended meanwhile. */
+function present<Value>(read: () => Value): Value | undefined {
   try {
-    return readdirSync(`/proc/${pid}/task`).reduce(
-      (sum, thread) =>
-        sum + Number.parseInt(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1'), 10),
-      0,
-    );
+    return read();
   } catch {
-    // A thread or the process ended meanwhile: its time is not known any more.
-    return 0;
+    // ENOENT or ESRCH: it has taken with it what it has spent.
+    return undefined;
   }
 }
 
@@ -65,12 +75,13 @@ function readStats(): Map<number, Stat> {
   const stats = new Map<number, Stat>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
-    try {
-      const fields = statFields(name);
-      stats.set(Number(name), { parent: Number(fields[1]), ticks: sumTicks(fields, [11, 12, 13, 14]) });
-    } catch {
-      // It ended meanwhile.
-    }
+    const fields = present(() => statFields(name));
+    if (fields === undefined) continue;
+    stats.set(Number(name), {
+      parent: Number(fields[1]),
+      ticks: sumTicks(fields, [11, 12]),
+      childTicks: sumTicks(fields, [13, 14]),
+    });
   }
   return stats;
 }

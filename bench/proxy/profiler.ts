@@ -19,8 +19,9 @@ export interface Recording {
   end(title: string): Promise<void>;
 }
 
-/** What the threads of a node watch; they look ten times a second. */
-const settleMs = 500;
+/** The threads look ten times a second, and beginning a profile stops one for about a second. */
+const beginMs = 2_500;
+const endMs = 1_500;
 
 export function createProfiler(): Profiler {
   const folder = mkdtempSync(join(lastingFolder, 'fxn-profiles-'));
@@ -34,11 +35,11 @@ export function createProfiler(): Profiler {
     async begin({ pid }) {
       const order = join(orders, `${pid}.record`);
       writeFileSync(order, '');
-      await sleep(settleMs);
+      await sleep(beginMs);
       return {
         async end(title) {
           rmSync(order);
-          await sleep(settleMs * 3);
+          await sleep(endMs);
           for (const name of readdirSync(orders).filter((file) => file.endsWith('.cpuprofile'))) {
             const from = join(orders, name);
             const profile = JSON.parse(readFileSync(from, 'utf8')) as CpuProfile;
