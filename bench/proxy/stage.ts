@@ -24,9 +24,10 @@ process.env['TMPDIR'] = folder;
 process.env['PATH'] = searchPath;
 
 process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-// An exit, and not a death by the signal, so that children and folder go too.
+// An exit, and not a death by the signal, so that children and folder go too; also when the signal comes twice, to this
+// process and to its group.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => process.exit(128 + systemConstants.signals[signal]));
+  process.on(signal, () => process.exit(128 + systemConstants.signals[signal]));
 }
 
 export const temporaryFolder = folder;
