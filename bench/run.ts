@@ -3,9 +3,10 @@
  * of its own and prints one JSON object per line: `bench`, `case`, `command` (what prints this line again) and
  * its figures. The lines go to standard output as they come, a table of them to standard error at the end.
  * `--smoke` asks for small counts: it shows that a bench works, not what it measures. Other flags go to the benches as
- * they are, numbers behind them included: `npm run bench -- soak --minutes 10`.
+ * they are, numbers behind them included: `npm run bench -- soak --minutes 10`. Those of the proxy benches, such as
+ * `--peers nginx,haproxy`, go to these alone, so that all benches may run with them.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -15,10 +16,27 @@ type Line = Readonly<Record<string, unknown>>;
 
 const compiledFolder = fileURLToPath(new URL('.', import.meta.url));
 const sourceFolder = fileURLToPath(new URL('../../bench/', import.meta.url));
-const args = process.argv.slice(2);
-const isFlag = (argument: string): boolean => argument.startsWith('-') || /^[\d.]+$/.test(argument);
+const proxyBenches: readonly string[] = ['aborts', 'largeBodies', 'scaling', 'sse', 'throughput'];
+/** Flags that only the proxy benches know; all but the last take a value. */
+const proxyFlag = /^--(?:peers|arms|counts|pattern|rounds|seconds)$|^--profile$/;
+const isFlag = (argument: string, index: number, all: readonly string[]): boolean =>
+  argument.startsWith('-') || /^[\d.]+$/.test(argument) || isValueOfProxyFlag(all[index - 1]);
+const args = process.argv.slice(2).flatMap(splitFlag);
 const flags = args.filter(isFlag);
-const wanted = args.filter((argument) => !isFlag(argument));
+const otherFlags = flags.filter(
+  (flag, index) => !proxyFlag.test(flag) && !isValueOfProxyFlag(flags[index - 1]),
+);
+const wanted = args.filter((...argument) => !isFlag(...argument));
+
+let running: ChildProcess | undefined;
+let isInterrupted = false;
+// The bench that runs cleans up after itself; the next one is not begun.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    isInterrupted = true;
+    running?.kill(signal);
+  });
+}
 
 const all = findCases();
 const unknown = wanted.filter((name) => !all.includes(name));
@@ -29,6 +47,7 @@ if (unknown.length > 0) {
   const lines: Line[] = [];
   const failed: string[] = [];
   for (const name of wanted.length > 0 ? wanted : all) {
+    if (isInterrupted) break;
     if (!(await runCase(name, lines))) failed.push(name);
   }
   console.error(tables(lines));
@@ -49,11 +68,23 @@ function findCases(): string[] {
   );
 }
 
+/** `--name=value` is two arguments. */
+function splitFlag(argument: string): string[] {
+  const [, name, value] = /^(--\w+)=(.*)$/.exec(argument) ?? [];
+  return name === undefined || value === undefined ? [argument] : [name, value];
+}
+
+function isValueOfProxyFlag(before: string | undefined): boolean {
+  return before !== undefined && before !== '--profile' && proxyFlag.test(before);
+}
+
 /** False when the case ended badly. */
 async function runCase(name: string, lines: Line[]): Promise<boolean> {
-  const child = spawn(process.execPath, [`${compiledFolder}${name}.js`, ...flags], {
+  const own = proxyBenches.includes(name) ? flags : otherFlags;
+  const child = spawn(process.execPath, [`${compiledFolder}${name}.js`, ...own], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  running = child;
   const ended = new Promise<boolean>((resolve) => {
     child.once('error', () => resolve(false));
     child.once('close', (code) => resolve(code === 0));
