@@ -2,9 +2,9 @@
  * Ethereum addresses in the three forms the node uses: 20 bytes, five 32-bit words (what the shared-memory
  * tables compare), and lower-case `0x` text (what logs and files hold). Runs everywhere.
  */
-import { hexText } from './hexText.js';
 
 import { hexDigit, hexStart } from './hex.js';
+import { hexText } from './hexText.js';
 
 /** `0x` and 40 lower-case hex digits. */
 export type AddressText = `0x${string}`;
