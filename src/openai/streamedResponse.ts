@@ -157,7 +157,7 @@ export class StreamedResponse implements UpstreamHandler {
     this.#usage?.end();
     const rest = this.#filter.end();
     if (rest.length > 0) this.#send(rest);
-    else this.#start();
+    else if (!x.isStarted && this.#response !== undefined) this.#start(this.#response, empty);
     this.#watcher.completed();
     x.finish();
   }
@@ -168,16 +168,16 @@ export class StreamedResponse implements UpstreamHandler {
   }
 
   #send(out: Buffer): boolean {
-    this.#start();
     if (this.#isEventStream) this.#tail = tailOf(this.#tail, out, frameTailBytes);
+    const x = this.#x;
+    if (!x.isStarted && this.#response !== undefined) return this.#start(this.#response, out);
     this.#keepAlive?.restart();
-    return this.#x.write(out);
+    return x.write(out);
   }
 
-  #start(): void {
+  /** Begins the answer, with `first` if there is a body. */
+  #start({ status, headers, contentLength }: UpstreamResponse, first: Buffer): boolean {
     const x = this.#x;
-    if (x.isStarted || this.#response === undefined) return;
-    const { status, headers, contentLength } = this.#response;
     x.phase = 'stream';
     // An event stream is sent chunked even when its length is announced: the error frame of one that breaks
     // off would fill the length up and make it look complete.
@@ -188,7 +188,10 @@ export class StreamedResponse implements UpstreamHandler {
     if (keepAliveMs > 0 && x.isTokenStream && !this.#isEncoded) {
       this.#keepAlive = new KeepAliveComments(x, keepAliveMs, () => endsFrame(this.#tail));
     }
-    x.start(status, downstreamHeaders(headers), isCounted ? contentLength : null);
+    const length = isCounted ? contentLength : null;
+    if (first.length > 0) return x.startWith(status, downstreamHeaders(headers), length, first);
+    x.start(status, downstreamHeaders(headers), length);
+    return true;
   }
 
   #judge(piece: Buffer): void {
@@ -197,7 +200,7 @@ export class StreamedResponse implements UpstreamHandler {
     else this.#object?.scan(piece);
   }
 
-  /** A framed body has ended when undici says so; for others the content must say it. */
+  /** A framed body has ended when its framing says so; for others the content must say it. */
   #isWhole(): boolean {
     if (this.#response?.isFramed !== false) return true;
     if (this.#isEventStream) return doneLine.test(this.#received.toString('latin1'));

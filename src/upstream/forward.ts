@@ -88,6 +88,10 @@ export function forward(options: ForwardOptions): UpstreamCall {
 /** A connection that breaks later may have broken over the request itself, which then must not run twice. */
 const staleWithinMs = 250;
 
+/** Not methods bound to each request: a closure per timer costs more than the timer. */
+const endOverdue = (request: ForwardedRequest): void => request.timeOut('total_timeout');
+const endSilent = (request: ForwardedRequest): void => request.timeOut();
+
 /** One class, so that a request and a piece of its response cost no closure. */
 class ForwardedRequest implements UpstreamCall, ConnectionUser {
   readonly #connections: Connections;
@@ -110,7 +114,7 @@ class ForwardedRequest implements UpstreamCall, ConnectionUser {
     this.#handler = handler;
     this.#timeouts = timeouts;
     this.#connection = connections.acquire();
-    this.#total = setTimeout(this.#onTimeout, timeouts.totalMs, 'total_timeout');
+    this.#total = setTimeout(endOverdue, timeouts.totalMs, this);
   }
 
   start(): void {
@@ -182,16 +186,17 @@ class ForwardedRequest implements UpstreamCall, ConnectionUser {
     this.#connection.send(requestHead(this.#request, this.#connections.headLines), body, method === 'HEAD');
   }
 
-  readonly #onTimeout = (kind?: UpstreamFaultKind): void => {
+  /** @param kind what took too long; what is being waited for unless told */
+  timeOut(kind: UpstreamFaultKind = this.#waitingFor): void {
     if (!this.#settle()) return;
     this.#connections.discard(this.#connection);
-    this.#handler.onFault(new UpstreamFault(kind ?? this.#waitingFor));
-  };
+    this.#handler.onFault(new UpstreamFault(kind));
+  }
 
   #await(kind: UpstreamFaultKind, ms: number): void {
     clearTimeout(this.#wait);
     this.#waitingFor = kind;
-    this.#wait = setTimeout(this.#onTimeout, ms);
+    this.#wait = setTimeout(endSilent, ms, this);
   }
 
   /** False when the request was settled before. */
