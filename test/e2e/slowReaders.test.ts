@@ -15,7 +15,7 @@ import {
 } from '../support/rawBackend.js';
 import type { TestNode } from '../support/testNode.js';
 
-const lineCount = 40_000;
+const lineCount = 200_000;
 /** Numbered lines, so that a piece of another place or another answer shows. */
 const linesOf = (name: string): string =>
   Array.from({ length: lineCount }, (_, line) => `${name} ${line} ${'.'.repeat(60)}\n`).join('');
@@ -55,7 +55,7 @@ describe('an answer to a slow reader', () => {
           });
           for (let turn = 0; turn < 3 && index > 0; turn++) {
             reply.pause();
-            await sleep(50 * index);
+            await sleep(150 * index);
             reply.resume();
             await sleep(1);
           }
