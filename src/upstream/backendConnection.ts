@@ -97,7 +97,8 @@ export class BackendConnection implements ResponseEvents {
   /** Whether the next request may go over it. */
   get isReusable(): boolean {
     // Answered before its body was read: the next request would stand behind what nobody may ever read.
-    return this.isOpen && this.#parser.isReusable && this.#socket.writableLength === 0;
+    const isWritten = this.#socket.writableLength === 0;
+    return this.isOpen && this.#endAfterPause === undefined && this.#parser.isReusable && isWritten;
   }
 
   /** Takes the connection for one request. */

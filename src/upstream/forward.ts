@@ -79,6 +79,7 @@ export interface ForwardOptions {
   readonly handler: UpstreamHandler;
 }
 
+/** @throws TypeError for a path or a header that no request can have */
 export function forward(options: ForwardOptions): UpstreamCall {
   const call = new ForwardedRequest(options);
   call.start();
@@ -92,11 +93,18 @@ const staleWithinMs = 250;
 const endOverdue = (request: ForwardedRequest): void => request.timeOut('total_timeout');
 const endSilent = (request: ForwardedRequest): void => request.timeOut();
 
+/** What goes out, and once more if the connection was stale. */
+interface Outgoing {
+  readonly head: string;
+  readonly body: Buffer | null;
+  readonly isHeadMethod: boolean;
+}
+
 /** One class, so that a request and a piece of its response cost no closure. */
 class ForwardedRequest implements UpstreamCall, ConnectionUser {
   readonly #connections: Connections;
   /** Until the response begins; its body may be large and the response long. */
-  #request: UpstreamRequest | undefined;
+  #request: Outgoing | undefined;
   readonly #handler: UpstreamHandler;
   readonly #timeouts: UpstreamTimeouts;
   readonly #total: NodeJS.Timeout;
@@ -110,7 +118,10 @@ class ForwardedRequest implements UpstreamCall, ConnectionUser {
 
   constructor({ connections, handler, timeouts, request }: ForwardOptions) {
     this.#connections = connections;
-    this.#request = request;
+    // First, because it may throw.
+    const { method, body } = request;
+    const head = requestHead(request, connections.headLines);
+    this.#request = { head, body, isHeadMethod: method === 'HEAD' };
     this.#handler = handler;
     this.#timeouts = timeouts;
     this.#connection = connections.acquire();
@@ -181,9 +192,9 @@ class ForwardedRequest implements UpstreamCall, ConnectionUser {
 
   #send(): void {
     if (this.#request === undefined) return;
-    const { method, body } = this.#request;
+    const { head, body, isHeadMethod } = this.#request;
     this.#await('first_byte_timeout', this.#timeouts.firstByteMs);
-    this.#connection.send(requestHead(this.#request, this.#connections.headLines), body, method === 'HEAD');
+    this.#connection.send(head, body, isHeadMethod);
   }
 
   /** @param kind what took too long; what is being waited for unless told */

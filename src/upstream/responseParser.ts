@@ -226,6 +226,8 @@ export class ResponseParser {
       return bytes.length;
     }
     this.#heldBytes = 0;
+    // The connection may be kept for long, and the next head is likely to come in one piece.
+    this.#held = empty;
     const text = section.toString('latin1', 0, end);
     const at = from + end - before;
     if (this.#state === 'head') return this.#head(text, bytes, at);
