@@ -37,6 +37,8 @@ export const emptyBody: ReceivedBody = {
 const lingerMs = 1_000;
 /** Buffers start at this size when the whole body did not come at once, and double. */
 const firstBufferBytes = 64 * 1_024;
+/** Who has sent this much is believed the announced rest: doubling on would copy a large body once more. */
+const trustedBytes = 512 * 1_024;
 
 /**
  * Must be called in the same tick as the request, or uWS has dropped the first bytes.
@@ -51,6 +53,16 @@ export function readBody(response: HttpResponse, options: BodyReaderOptions): ()
   let deadline: NodeJS.Timeout | undefined;
   let settled = false;
 
+  /** A larger copy of the first `used` bytes of the buffer, with room for `extra` more. */
+  const larger = (before: Buffer | undefined, used: number, extra: number): Buffer => {
+    const needed = used + extra;
+    const expected = contentLength ?? limitBytes;
+    const isTrusted = contentLength !== undefined && needed >= trustedBytes;
+    const wanted = isTrusted ? expected : Math.min(expected, Math.max(firstBufferBytes, 2 * used));
+    const copy = Buffer.allocUnsafeSlow(Math.max(needed, wanted));
+    before?.copy(copy, 0, 0, used);
+    return copy;
+  };
   const settle = (): void => {
     settled = true;
     buffer = undefined;
@@ -92,7 +104,7 @@ export function readBody(response: HttpResponse, options: BodyReaderOptions): ()
     }
     if (options.withinMs !== undefined) deadline ??= setTimeout(refuseLate, options.withinMs);
     const view = new Uint8Array(chunk);
-    buffer = withRoom(buffer, received - size, size, contentLength ?? limitBytes);
+    if (buffer === undefined || received > buffer.length) buffer = larger(buffer, received - size, size);
     buffer.set(view, received - size);
     digest ??= createHash('sha256');
     digest.update(view);
@@ -103,13 +115,4 @@ export function readBody(response: HttpResponse, options: BodyReaderOptions): ()
     }
   });
   return settle;
-}
-
-/** `buffer` or a larger copy of its first `used` bytes, with room for `extra` more. */
-function withRoom(buffer: Buffer | undefined, used: number, extra: number, expected: number): Buffer {
-  if (buffer !== undefined && used + extra <= buffer.length) return buffer;
-  const wanted = Math.max(used + extra, Math.min(expected, Math.max(firstBufferBytes, 2 * used)));
-  const larger = Buffer.allocUnsafeSlow(wanted);
-  if (buffer !== undefined) buffer.copy(larger, 0, 0, used);
-  return larger;
 }

@@ -219,8 +219,20 @@ export class Exchange {
     if (bodyLength === 0) this.finish();
   }
 
+  /** Begins a streamed answer with its first piece, in one write to the socket. Returns what `write` does. */
+  startWith(status: number, headers: HeaderList, bodyLength: number | null, chunk: Buffer): boolean {
+    let accepted = true;
+    if (this.isOpen) {
+      this.#response.cork(() => {
+        this.start(status, headers, bodyLength);
+        accepted = this.write(chunk);
+      });
+    }
+    return accepted;
+  }
+
   /**
-   * Sends one piece. False means that the client reads more slowly than it is sent to: the piece was taken all
+   * Sends one piece, whose memory is the sender's again afterwards. False means that the client reads more slowly than it is sent to: the piece was taken all
    * the same; wait for `onDrain` before the next.
    */
   write(chunk: Buffer): boolean {
@@ -269,7 +281,10 @@ export class Exchange {
       return false;
     }
     this.#pendingOffset = this.#response.getWriteOffset();
-    return this.#tryEnd(chunk);
+    const accepted = this.#tryEnd(chunk);
+    // Of this piece the memory is used again; what `#watchWritable` sends has been copied here.
+    if (this.#pending !== undefined) this.#pending = Buffer.from(chunk);
+    return accepted;
   }
 
   #tryEnd(chunk: Buffer): boolean {

@@ -13,7 +13,6 @@ export interface BackendEndpoint {
 export interface EndpointOptions {
   readonly maxIdle: number;
   readonly idleMs: number;
-  readonly connectTimeoutMs: number;
 }
 
 export interface BackendEndpoints {

@@ -63,7 +63,7 @@ export class EventFrames {
     if (this.isHeld) {
       this.#buffer.copyWithin(0, this.end, this.#used);
       this.#used -= this.end;
-    } else this.#hold(this.bytes.subarray(this.end));
+    } else if (this.end < this.bytes.length) this.#hold(this.bytes.subarray(this.end));
     this.#searched = Math.max(0, this.#used - splitBytes);
     this.bytes = empty;
     this.end = 0;

@@ -57,11 +57,10 @@ const uriCharacters = /^[\x21-\x7e]*$/;
 const dotSegment = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\;#]|%2f|%5c|%3b|%23|$)/i;
 
 export function createInference(options: InferenceOptions): Inference {
-  const { front, models, states, lines, queue, timeouts } = options;
+  const { front, models, states, lines, queue } = options;
   const endpoints = createBackendEndpoints({
     maxIdle: options.maxIdleConnections,
     idleMs: options.idleConnectionMs,
-    connectTimeoutMs: timeouts.connectMs,
   });
   const admission = createAdmission({
     front,

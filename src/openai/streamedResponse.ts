@@ -69,8 +69,8 @@ export class StreamedResponse implements UpstreamHandler {
   #receivedBytes = 0;
   /** Compressed: text of ours between its bytes would only garble them. */
   #isEncoded = false;
-  /** The last bytes sent, to know whether an event frame is open. */
-  #tail: Buffer = empty;
+  /** The last four bytes sent, to know whether an event frame is open. A number, since it changes with every frame. */
+  #tail = 0;
   /** Judges the end of a body that only the closing connection ends. */
   #received: Buffer = empty;
   #object: TopLevelMember | undefined;
@@ -157,7 +157,7 @@ export class StreamedResponse implements UpstreamHandler {
     this.#usage?.end();
     const rest = this.#filter.end();
     if (rest.length > 0) this.#send(rest);
-    else this.#start();
+    else if (!x.isStarted && this.#response !== undefined) this.#start(this.#response, empty);
     this.#watcher.completed();
     x.finish();
   }
@@ -168,16 +168,16 @@ export class StreamedResponse implements UpstreamHandler {
   }
 
   #send(out: Buffer): boolean {
-    this.#start();
-    if (this.#isEventStream) this.#tail = tailOf(this.#tail, out, frameTailBytes);
+    if (this.#isEventStream) this.#tail = lastFour(this.#tail, out);
+    const x = this.#x;
+    if (!x.isStarted && this.#response !== undefined) return this.#start(this.#response, out);
     this.#keepAlive?.restart();
-    return this.#x.write(out);
+    return x.write(out);
   }
 
-  #start(): void {
+  /** Begins the answer, with `first` if there is a body. */
+  #start({ status, headers, contentLength }: UpstreamResponse, first: Buffer): boolean {
     const x = this.#x;
-    if (x.isStarted || this.#response === undefined) return;
-    const { status, headers, contentLength } = this.#response;
     x.phase = 'stream';
     // An event stream is sent chunked even when its length is announced: the error frame of one that breaks
     // off would fill the length up and make it look complete.
@@ -188,7 +188,10 @@ export class StreamedResponse implements UpstreamHandler {
     if (keepAliveMs > 0 && x.isTokenStream && !this.#isEncoded) {
       this.#keepAlive = new KeepAliveComments(x, keepAliveMs, () => endsFrame(this.#tail));
     }
-    x.start(status, downstreamHeaders(headers), isCounted ? contentLength : null);
+    const length = isCounted ? contentLength : null;
+    if (first.length > 0) return x.startWith(status, downstreamHeaders(headers), length, first);
+    x.start(status, downstreamHeaders(headers), length);
+    return true;
   }
 
   #judge(piece: Buffer): void {
@@ -197,7 +200,7 @@ export class StreamedResponse implements UpstreamHandler {
     else this.#object?.scan(piece);
   }
 
-  /** A framed body has ended when undici says so; for others the content must say it. */
+  /** A framed body has ended when its framing says so; for others the content must say it. */
   #isWhole(): boolean {
     if (this.#response?.isFramed !== false) return true;
     if (this.#isEventStream) return doneLine.test(this.#received.toString('latin1'));
@@ -217,15 +220,21 @@ export class StreamedResponse implements UpstreamHandler {
   }
 }
 
-const frameTailBytes = 8;
-
 /** The last `size` bytes of what was seen so far and `piece`. */
 function tailOf(tail: Buffer, piece: Buffer, size: number): Buffer {
   if (piece.length >= size) return Buffer.from(piece.subarray(-size));
   return Buffer.concat([tail, piece]).subarray(-size);
 }
 
-function endsFrame(tail: Buffer): boolean {
-  const text = tail.toString('latin1');
-  return text.endsWith('\n\n') || text.endsWith('\r\n\r\n') || text.endsWith('\r\r');
+/** The last four bytes of what was seen so far and `piece`, the last one lowest. */
+function lastFour(tail: number, piece: Buffer): number {
+  let four = tail;
+  for (let at = Math.max(0, piece.length - 4); at < piece.length; at++) four = (four << 8) | piece[at]!;
+  return four;
+}
+
+/** Whether these bytes end with a blank line, in any of the three ways. */
+function endsFrame(four: number): boolean {
+  const two = four & 0xffff;
+  return two === 0x0a0a || two === 0x0d0d || four === 0x0d0a0d0a;
 }

@@ -1,109 +1,125 @@
 /**
  * Connections to one backend, one request on each at a time. Idle ones are kept for reuse, the most recently
- * used first, up to a bound; a connection whose request was aborted is destroyed. Not undici's `Pool`: that
- * opens a fresh idle connection for every aborted request. Runs on the fronts.
+ * used first, up to a bound; a connection whose request was aborted is destroyed. Runs on the fronts.
  */
-import type { Socket } from 'node:net';
-import { buildConnector, Client } from 'undici';
+import { isIP } from 'node:net';
+import { type BackendAddress, BackendConnection } from './backendConnection.js';
 
 export interface ConnectionOptions {
   readonly origin: string;
   readonly maxIdle: number;
-  /** Idle connections are dropped after this long; must be below the backend's own keep-alive. */
+  /** Idle connections are dropped after this long; must be below the backend's own keep-alive. 0 is no limit. */
   readonly idleMs: number;
-  readonly connectTimeoutMs: number;
-}
-
-/** A connection, or one that its first request will make. */
-export interface Connection {
-  readonly client: Client;
-  /** `undefined` until it is connected. */
-  socket: Socket | undefined;
-  /** The request that holds its response back. */
-  paused: PausedRequest | undefined;
-}
-
-export interface PausedRequest {
-  /** Lets the parser go on: the backend has closed, nothing more can come than this end. */
-  letEnd(): void;
 }
 
 export interface Connections {
+  /** The head lines that every request to this backend begins with, behind the request line. */
+  readonly headLines: string;
   /** A connection for one request, idle or new; give it back with `release` or `discard`. */
-  acquire(): Connection;
+  acquire(): BackendConnection;
   /** A connection that carried no request yet. */
-  acquireFresh(): Connection;
+  acquireFresh(): BackendConnection;
   /** The request ended in good order. */
-  release(connection: Connection): void;
+  release(connection: BackendConnection): void;
   /** The request was aborted or failed: the state of the connection is unknown. */
-  discard(connection: Connection): void;
+  discard(connection: BackendConnection): void;
   close(): void;
 }
 
 const longestIdleMs = 24 * 60 * 60 * 1_000;
+/** A request must not go out when the backend is about to close: it says seconds, and the way takes its time. */
+const hintMarginMs = 2_000;
+const defaultPorts = { 'http:': 80, 'https:': 443 } as const;
 
 export function createConnections(options: ConnectionOptions): Connections {
-  const { origin, maxIdle, connectTimeoutMs } = options;
-  // As the Go node reads it: 0 is no limit. undici knows no such value.
+  const { origin, maxIdle } = options;
   const idleMs = options.idleMs === 0 ? longestIdleMs : options.idleMs;
-  const idle: Connection[] = [];
-  // One for all connections, because it remembers TLS sessions.
-  const connect = buildConnector({ timeout: connectTimeoutMs });
+  const address = addressOf(new URL(origin));
+  const idle: BackendConnection[] = [];
   let isClosed = false;
+  /** One timer for all idle connections, for the one that expires first. */
+  let sweep: NodeJS.Timeout | undefined;
+  let sweepAtMs = Number.POSITIVE_INFINITY;
 
-  const open = (): Connection => {
-    const client = new Client(origin, {
-      pipelining: 1,
-      keepAliveTimeout: idleMs,
-      keepAliveMaxTimeout: idleMs,
-      // Every wait has our own timer; undici's would cut long generations off.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connect: (target, done) =>
-        connect(target, (...result) => {
-          connection.socket = result[1] ?? undefined;
-          if (connection.socket !== undefined) guardPause(connection, connection.socket);
-          done(...result);
-        }),
-    });
-    const connection: Connection = { client, socket: undefined, paused: undefined };
-    // A closed idle connection leaves the list, so that `idle` counts sockets.
-    client.on('disconnect', () => {
-      const at = idle.indexOf(connection);
-      if (at !== -1) idle.splice(at, 1);
-    });
-    return connection;
+  // A closed idle connection leaves the list, so that `idle` counts sockets.
+  const forget = (connection: BackendConnection): void => {
+    const at = idle.indexOf(connection);
+    if (at !== -1) idle.splice(at, 1);
+    if (idle.length === 0) disarm();
   };
+  const open = (): BackendConnection => new BackendConnection(address, forget);
 
-  const destroy = ({ client }: Connection): void => {
-    client.destroy(null).catch(() => undefined);
+  const disarm = (): void => {
+    clearTimeout(sweep);
+    sweep = undefined;
+    sweepAtMs = Number.POSITIVE_INFINITY;
+  };
+  const arm = (atMs: number, nowMs: number): void => {
+    clearTimeout(sweep);
+    sweepAtMs = atMs;
+    sweep = setTimeout(dropExpired, Math.max(1, Math.ceil(atMs - nowMs)));
+    // Connections that nobody uses are no reason to stay alive.
+    sweep.unref();
+  };
+  const dropExpired = (): void => {
+    const nowMs = performance.now();
+    let next = Number.POSITIVE_INFINITY;
+    let kept = 0;
+    for (const connection of idle) {
+      if (connection.expiresAtMs <= nowMs) {
+        connection.destroy();
+        continue;
+      }
+      idle[kept++] = connection;
+      next = Math.min(next, connection.expiresAtMs);
+    }
+    idle.length = kept;
+    if (kept > 0) arm(next, nowMs);
+    else disarm();
   };
 
   return {
-    acquire: () => idle.pop() ?? open(),
+    headLines: `host: ${new URL(origin).host}\r\nconnection: keep-alive\r\n`,
+    acquire() {
+      let connection = idle.pop();
+      if (connection === undefined) return open();
+      const nowMs = performance.now();
+      // A busy thread comes late to its timers.
+      while (connection !== undefined && connection.expiresAtMs <= nowMs) {
+        connection.destroy();
+        connection = idle.pop();
+      }
+      return connection ?? open();
+    },
     acquireFresh: open,
     release(connection) {
-      // Answered before its body was read: the next request would stand behind what nobody may ever read.
-      const isUnread = connection.socket !== undefined && connection.socket.writableLength > 0;
-      if (isClosed || isUnread || idle.length >= maxIdle || connection.client.destroyed) destroy(connection);
-      else idle.push(connection);
+      connection.leave();
+      const keptMs = Math.min(idleMs, (connection.keptForMs ?? Number.POSITIVE_INFINITY) - hintMarginMs);
+      if (isClosed || idle.length >= maxIdle || keptMs <= 0 || !connection.isReusable) {
+        connection.destroy();
+        return;
+      }
+      const nowMs = performance.now();
+      connection.expiresAtMs = nowMs + keptMs;
+      idle.push(connection);
+      if (connection.expiresAtMs < sweepAtMs) arm(connection.expiresAtMs, nowMs);
     },
-    discard: destroy,
+    discard: (connection) => connection.destroy(),
     close() {
       isClosed = true;
-      for (const connection of idle.splice(0)) destroy(connection);
+      for (const connection of idle.splice(0)) connection.destroy();
+      disarm();
     },
   };
 }
 
-/**
- * undici 7 throws where nobody can catch it, and so ends the front, when a backend closes a connection that it does not
- * keep while the response is paused (nodejs/undici#5360, fixed in 8 only). These listeners stand before its own.
- */
-function guardPause(connection: Connection, socket: Socket): void {
-  socket.on('end', () => connection.paused?.letEnd());
-  socket.on('error', (error: NodeJS.ErrnoException) => {
-    // It takes a reset with this code for a possible end of the response and asks its parser, which is paused.
-    if (connection.paused !== undefined && error.code === 'ECONNRESET') error.code = 'ECONNABORTED';
-  });
+function addressOf({ protocol, hostname, port }: URL): BackendAddress {
+  const host = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
+  return {
+    isTls: protocol === 'https:',
+    host,
+    port: port === '' ? defaultPorts[protocol as keyof typeof defaultPorts] : Number(port),
+    servername: isIP(host) === 0 ? host : undefined,
+    tls: { context: undefined, session: undefined },
+  };
 }

@@ -5,10 +5,10 @@
  * fronts.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Readable } from 'node:stream';
-import type { Dispatcher } from 'undici';
-import type { Connection, Connections, PausedRequest } from './connections.js';
-import { LargeBody, largeBodyBytes } from './largeBody.js';
+import type { BackendConnection, BreakKind, ConnectionUser } from './backendConnection.js';
+import type { Connections } from './connections.js';
+import { requestHead } from './requestHead.js';
+import type { ResponseHead } from './responseHead.js';
 
 /** What went wrong with a backend, as the metric label `kind`. */
 export type UpstreamFaultKind =
@@ -57,7 +57,7 @@ export interface UpstreamResponse {
 /** Exactly one of `onComplete` and `onFault` is called, last, unless the call was aborted. */
 export interface UpstreamHandler {
   onResponse(response: UpstreamResponse): void;
-  /** False pauses the response until `resume`. */
+  /** The piece is good only during the call: who keeps it copies it. False pauses the response until `resume`. */
   onData(piece: Buffer): boolean;
   onComplete(): void;
   onFault(fault: UpstreamFault): void;
@@ -65,8 +65,8 @@ export interface UpstreamHandler {
 
 export interface UpstreamCall {
   /**
-   * Ends the request; nothing is called any more. Its connection ends too, unless the whole response has come: a
-   * caller has all bytes of an announced length before the parser says that this was the end.
+   * Ends the request; nothing is called any more. Its connection ends too, at once, unless the whole response has come:
+   * a caller has all bytes of an announced length before it is told that this was the end.
    */
   abort(): void;
   resume(): void;
@@ -79,182 +79,135 @@ export interface ForwardOptions {
   readonly handler: UpstreamHandler;
 }
 
+/** @throws TypeError for a path or a header that no request can have */
 export function forward(options: ForwardOptions): UpstreamCall {
   const call = new ForwardedRequest(options);
   call.start();
   return call;
 }
 
-const decimal = /^\d{1,15}$/;
-/** Any other last coding is ended by the closing connection alone (RFC 9112, section 6.3). */
-const endsInChunked = /(?:^|,)\s*chunked\s*$/i;
-
-/** A header that is given twice comes as a list; the first one counts. */
-function withoutLists(headers: IncomingHttpHeaders): IncomingHttpHeaders {
-  let plain: IncomingHttpHeaders | undefined;
-  for (const name in headers) {
-    const value = headers[name];
-    if (!Array.isArray(value)) continue;
-    plain ??= { ...headers };
-    (plain as Record<string, string | undefined>)[name] = value[0];
-  }
-  return plain ?? headers;
-}
-
 /** A connection that breaks later may have broken over the request itself, which then must not run twice. */
 const staleWithinMs = 250;
 
-/** One class, so that undici's callbacks cost no closure per request or piece. */
-class ForwardedRequest implements UpstreamCall, PausedRequest, Dispatcher.DispatchHandler {
+/** Not methods bound to each request: a closure per timer costs more than the timer. */
+const endOverdue = (request: ForwardedRequest): void => request.timeOut('total_timeout');
+const endSilent = (request: ForwardedRequest): void => request.timeOut();
+
+/** What goes out, and once more if the connection was stale. */
+interface Outgoing {
+  readonly head: string;
+  readonly body: Buffer | null;
+  readonly isHeadMethod: boolean;
+}
+
+/** One class, so that a request and a piece of its response cost no closure. */
+class ForwardedRequest implements UpstreamCall, ConnectionUser {
   readonly #connections: Connections;
   /** Until the response begins; its body may be large and the response long. */
-  #request: UpstreamRequest | undefined;
+  #request: Outgoing | undefined;
   readonly #handler: UpstreamHandler;
   readonly #timeouts: UpstreamTimeouts;
   readonly #total: NodeJS.Timeout;
-  #connection: Connection;
-  #wait: NodeJS.Timeout;
+  #connection: BackendConnection;
+  #wait: NodeJS.Timeout | undefined;
   #waitingFor: UpstreamFaultKind = 'connect_timeout';
-  #controller: Dispatcher.DispatchController | undefined;
   #isPaused = false;
   #isSettled = false;
-  /** What came over the connection for the requests before this one. */
-  #bytesReadBefore = 0;
-  #isReused = false;
-  #sentAtMs = 0;
-  #contentLength: number | null = null;
-  #receivedBytes = 0;
-  /** Settled, but the connection is kept until the parser has seen the end of the response. */
+  /** Settled, but the connection is kept until the end of the response, which has come, is told. */
   #isEnding = false;
 
   constructor({ connections, handler, timeouts, request }: ForwardOptions) {
     this.#connections = connections;
-    this.#connection = connections.acquire();
-    this.#request = request;
+    // First, because it may throw.
+    const { method, body } = request;
+    const head = requestHead(request, connections.headLines);
+    this.#request = { head, body, isHeadMethod: method === 'HEAD' };
     this.#handler = handler;
     this.#timeouts = timeouts;
-    this.#total = setTimeout(this.#onTimeout, timeouts.totalMs, 'total_timeout');
-    this.#wait = setTimeout(this.#onTimeout, timeouts.connectMs);
+    this.#connection = connections.acquire();
+    this.#total = setTimeout(endOverdue, timeouts.totalMs, this);
   }
 
   start(): void {
-    if (this.#request === undefined) return;
-    const { method, path, headers, body } = this.#request;
-    const { client, socket } = this.#connection;
-    this.#isReused = socket !== undefined && !socket.destroyed;
-    this.#bytesReadBefore = socket?.bytesRead ?? 0;
-    const isLarge = body !== null && body.length >= largeBodyBytes;
-    client.dispatch(
-      {
-        method: method as Dispatcher.HttpMethod,
-        path,
-        headers: isLarge
-          ? { ...headers, 'content-length': String(body.length) }
-          : (headers as Record<string, string>),
-        // undici takes any iterable, though its types do not say so.
-        body: isLarge ? (new LargeBody(body) as unknown as Readable) : body,
-      },
-      this,
-    );
+    const connection = this.#connection;
+    connection.use(this);
+    if (connection.isOpen) this.#send();
+    else this.#await('connect_timeout', this.#timeouts.connectMs);
   }
 
   abort(): void {
     if (!this.#settle()) return;
-    if (this.#receivedBytes !== this.#contentLength) {
+    if (!this.#connection.isWhole) {
       this.#connections.discard(this.#connection);
       return;
     }
     this.#isEnding = true;
-    // The parser holds the end back while it is paused for a slow caller.
-    if (this.#isPaused) this.letEnd();
+    // The end is held back for a slow caller.
+    if (this.#isPaused) this.#connection.resume();
   }
 
   resume(): void {
     if (!this.#isPaused || this.#isSettled) return;
     this.#isPaused = false;
-    this.#connection.paused = undefined;
-    this.#wait = setTimeout(this.#onTimeout, this.#timeouts.idleMs);
-    this.#controller?.resume();
+    this.#await('idle_timeout', this.#timeouts.idleMs);
+    this.#connection.resume();
   }
 
-  letEnd(): void {
-    this.#isPaused = false;
-    this.#connection.paused = undefined;
-    this.#controller?.resume();
+  onConnect(): void {
+    this.#send();
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    if (this.#isSettled) {
-      controller.abort(new UpstreamFault('reset'));
-      return;
-    }
-    this.#controller = controller;
-    this.#sentAtMs = performance.now();
-    this.#await('first_byte_timeout', this.#timeouts.firstByteMs);
-  }
-
-  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
-    // 1xx responses are undici's to swallow, but it hands 103 on.
-    if (this.#isSettled || status < 200) return;
-    const hasNoBody = this.#request?.method === 'HEAD' || status === 204 || status === 304;
+  onHead({ status, headers, contentLength, isChunked }: ResponseHead, hasBody: boolean): void {
     this.#request = undefined;
-    const length = headers['content-length'];
-    const contentLength = length !== undefined && decimal.test(length) ? Number(length) : null;
-    this.#contentLength = contentLength;
-    // Such a response ends with its head, whatever the head says (RFC 9112, section 6.3).
-    const isFramed =
-      hasNoBody || contentLength !== null || endsInChunked.test(headers['transfer-encoding'] ?? '');
-    this.#handler.onResponse({ status, headers: withoutLists(headers), contentLength, isFramed });
+    const isFramed = !hasBody || contentLength !== null || isChunked;
+    this.#handler.onResponse({ status, headers, contentLength, isFramed });
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
-    // undici hands on an empty piece when it resumes a body without a length; pausing on that would be for ever.
-    if (this.#isSettled || piece.length === 0) return;
-    this.#receivedBytes += piece.length;
+  onBody(piece: Buffer): boolean {
     // Servers send their headers before a long prompt is read: only a piece of the body ends that wait.
     if (this.#waitingFor === 'first_byte_timeout') this.#await('idle_timeout', this.#timeouts.idleMs);
-    else if (!this.#isPaused) this.#wait.refresh();
-    if (this.#handler.onData(piece) || this.#isSettled || this.#isPaused) return;
+    else this.#wait?.refresh();
+    if (this.#handler.onData(piece) || this.#isSettled) return true;
     // The caller is slow, not the backend: its silence is not counted meanwhile.
     this.#isPaused = true;
-    this.#connection.paused = this;
     clearTimeout(this.#wait);
-    controller.pause();
+    return false;
   }
 
-  onResponseEnd(): void {
-    if (this.#isEnding) this.#connections.release(this.#connection);
-    if (!this.#settle()) return;
+  onEnd(): void {
+    const isTold = this.#settle();
+    if (!isTold && !this.#isEnding) return;
     this.#connections.release(this.#connection);
-    this.#handler.onComplete();
+    if (isTold) this.#handler.onComplete();
   }
 
-  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
-    if (this.#isEnding) this.#connections.discard(this.#connection);
-    if (this.#isSettled) return;
-    if (this.#wasStale(error)) {
-      this.#connections.discard(this.#connection);
+  onBreak(kind: BreakKind, error: Error): void {
+    if (this.#wasStale(kind)) {
       this.#connection = this.#connections.acquireFresh();
-      this.#controller = undefined;
-      this.#await('connect_timeout', this.#timeouts.connectMs);
       this.start();
       return;
     }
-    this.#settle();
-    this.#connections.discard(this.#connection);
-    this.#handler.onFault(this.#faultOf(error));
+    if (this.#settle()) this.#handler.onFault(new UpstreamFault(kind, error));
   }
 
-  readonly #onTimeout = (kind?: UpstreamFaultKind): void => {
+  #send(): void {
+    if (this.#request === undefined) return;
+    const { head, body, isHeadMethod } = this.#request;
+    this.#await('first_byte_timeout', this.#timeouts.firstByteMs);
+    this.#connection.send(head, body, isHeadMethod);
+  }
+
+  /** @param kind what took too long; what is being waited for unless told */
+  timeOut(kind: UpstreamFaultKind = this.#waitingFor): void {
     if (!this.#settle()) return;
     this.#connections.discard(this.#connection);
-    this.#handler.onFault(new UpstreamFault(kind ?? this.#waitingFor));
-  };
+    this.#handler.onFault(new UpstreamFault(kind));
+  }
 
   #await(kind: UpstreamFaultKind, ms: number): void {
     clearTimeout(this.#wait);
     this.#waitingFor = kind;
-    this.#wait = setTimeout(this.#onTimeout, ms);
+    this.#wait = setTimeout(endSilent, ms, this);
   }
 
   /** False when the request was settled before. */
@@ -267,20 +220,9 @@ class ForwardedRequest implements UpstreamCall, PausedRequest, Dispatcher.Dispat
   }
 
   /** Whether the connection was closed before the request reached anybody. A new connection cannot be. */
-  #wasStale(error: Error): boolean {
-    const { socket } = this.#connection;
-    if (!this.#isReused || this.#controller === undefined || socket === undefined) return false;
-    if (performance.now() - this.#sentAtMs > staleWithinMs) return false;
-    return socket.bytesRead === this.#bytesReadBefore && this.#faultOf(error).kind === 'reset';
-  }
-
-  #faultOf(error: Error): UpstreamFault {
-    if (error instanceof UpstreamFault) return error;
-    if (this.#controller === undefined) {
-      const isTimeout = (error as NodeJS.ErrnoException).code === 'UND_ERR_CONNECT_TIMEOUT';
-      return new UpstreamFault(isTimeout ? 'connect_timeout' : 'connect', error);
-    }
-    const isProtocol = error.name === 'HTTPParserError' || error.name === 'HeadersOverflowError';
-    return new UpstreamFault(isProtocol ? 'protocol' : 'reset', error);
+  #wasStale(kind: BreakKind): boolean {
+    if (kind !== 'reset' || this.#request === undefined) return false;
+    if (!this.#connection.isReused || this.#connection.hasReceived) return false;
+    return performance.now() - this.#connection.sentAtMs <= staleWithinMs;
   }
 }

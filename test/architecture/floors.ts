@@ -64,7 +64,6 @@ export const areas: Readonly<Record<string, Area>> = {
 /** Folders and files that may import an outside library; `everywhere` for pure code without a resource behind it. */
 export const owners: Readonly<Record<string, readonly string[] | 'everywhere'>> = {
   'uWebSockets.js': ['src/http/'],
-  undici: ['src/upstream/'],
   viem: ['src/contracts/', 'abis/'],
   secp256k1: ['src/auth/', 'src/keys/'],
   '@noble/curves': ['src/auth/', 'src/keys/'],

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { type Connection, type Connections, createConnections } from '#src/upstream/connections.js';
+import type { BackendConnection } from '#src/upstream/backendConnection.js';
+import { type Connections, createConnections } from '#src/upstream/connections.js';
 import { eventually } from '../support/bypassNode.js';
 import { jsonType, lengthHead, type RawBackend, startRawBackend } from '../support/rawBackend.js';
 
@@ -18,11 +19,21 @@ describe('connections to a backend', () => {
   );
 
   const openAll = (more: Partial<Parameters<typeof createConnections>[0]> = {}): Connections =>
-    createConnections({ origin: backend.url, maxIdle: 10, idleMs: 200, connectTimeoutMs: 60_000, ...more });
-  const ask = async ({ client }: Connection): Promise<void> => {
-    const { body } = await client.request({ path: '/', method: 'POST', body: '{}' });
-    await body.dump();
-  };
+    createConnections({ origin: backend.url, maxIdle: 10, idleMs: 200, ...more });
+  /** One request and its whole response; the connection is left with whoever acquired it. */
+  const ask = (connection: BackendConnection): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const send = (): void =>
+        connection.send('POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\n', Buffer.from('{}'), false);
+      connection.use({
+        onConnect: send,
+        onHead: () => undefined,
+        onBody: () => true,
+        onEnd: resolve,
+        onBreak: (_, error) => reject(error),
+      });
+      if (connection.isOpen) send();
+    });
 
   it('reuse the one that was given back last', async () => {
     const connections = openAll();
@@ -68,7 +79,7 @@ describe('connections to a backend', () => {
     connections.release(client);
     for (const socket of backend.sockets) socket.destroy();
     await eventually(
-      () => client.client.stats.connected,
+      () => client.isOpen,
       (isConnected) => !isConnected,
     );
     const next = connections.acquire();

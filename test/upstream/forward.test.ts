@@ -36,7 +36,6 @@ describe('forwarding a request', () => {
       origin: backend.url,
       maxIdle: 10,
       idleMs: 5_000,
-      connectTimeoutMs: timeouts.connectMs,
     });
   });
   after(async () => {

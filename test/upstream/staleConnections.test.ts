@@ -33,7 +33,6 @@ describe('a request on a kept connection', () => {
       origin: backend.url,
       maxIdle: 10,
       idleMs: 60_000,
-      connectTimeoutMs: 60_000,
     });
     backend.answer = ({ socket }) => socket.write(whole);
     assert.equal(await ask('first'), 'complete');
@@ -93,7 +92,6 @@ describe('a request on a kept connection', () => {
       origin: `http://127.0.0.1:${port}`,
       maxIdle: 10,
       idleMs: 60_000,
-      connectTimeoutMs: 60_000,
     });
     try {
       // More than all buffers on the way hold.
@@ -135,7 +133,6 @@ describe('a request on a kept connection', () => {
       origin: backend.url,
       maxIdle: 10,
       idleMs: 60_000,
-      connectTimeoutMs: 60_000,
     });
     backend.answer = ({ socket }) => socket.end();
     const before = backend.requests.length;
