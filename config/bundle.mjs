@@ -33,8 +33,6 @@ async function bundle(entries) {
     platform: 'node',
     target: 'node20',
     sourcemap: true,
-    // Log lines name the class of an error.
-    keepNames: true,
     plugins: [leanLibraries],
     // Native binaries are found beside their package, and a pool starts files of its own.
     external: ['uWebSockets.js', 'secp256k1', 'piscina', 'webgpu', 'gpu.js', 'koffi', '#workers/*'],

@@ -6,10 +6,6 @@
 
 /** A package's main file → what stands in its place, seen from that file's folder. */
 const leanMains = {
-  // Without fetch, mock agents, caches and WebSockets: two thirds of what loading it takes.
-  'undici/index.js': `
-    export { default as buildConnector } from './lib/core/connect.js';
-    export { default as Client } from './lib/dispatcher/client.js';`,
   // Without the push gateway, which brings node:https and node:zlib into every thread.
   'prom-client/index.js': `
     export { default as AggregatorRegistry } from './lib/cluster.js';
@@ -22,9 +18,6 @@ const leanMains = {
 
 /** Files that their library loads at once and uses only for what is named here, which this program never asks for. */
 const absentFiles = {
-  // It would load node:http2.
-  'undici/lib/dispatcher/client-h2.js': 'HTTP/2 to backends',
-  'undici/lib/web/fetch/body.js': 'sending forms',
   'pino/lib/transport.js': 'logging through another thread',
 };
 
@@ -42,7 +35,7 @@ const inPackage = (path) => path.replaceAll('\\', '/').split('/node_modules/').a
  * Packages that do not say it of themselves: loading one of their files declares something and does nothing else, so
  * a thread may leave out those that it does not use.
  */
-const declaringPackages = ['typebox', 'undici', 'prom-client'];
+const declaringPackages = ['typebox', 'prom-client'];
 
 const isDeclaring = (path) => declaringPackages.some((name) => path === name || path.startsWith(`${name}/`));
 

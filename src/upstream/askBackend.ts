@@ -1,6 +1,6 @@
 /**
  * One question to a backend about itself, without costing a token: a status, and what JSON came with it. Runs in
- * main, which has no other use for an HTTP client: loading undici would delay the start.
+ * main, and apart from the connections that carry requests.
  */
 import { type HttpAnswer, requestHttp } from '../lib/httpRequest.js';
 
