@@ -38,17 +38,14 @@ const roundConstants = memory.data<u64>([
   0x8000000080008008,
 ], 16);
 
-// @ts-ignore: decorator
 @inline function lane(i: usize): u64 {
   return load<u64>(stateAt + (i << 3));
 }
 
-// @ts-ignore: decorator
 @inline function keep(i: usize, value: u64): void {
   store<u64>(stateAt + (i << 3), value);
 }
 
-// @ts-ignore: decorator
 @inline function word(at: usize, i: usize): u64 {
   return load<u64>(at + (i << 3));
 }

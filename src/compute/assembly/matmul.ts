@@ -11,7 +11,6 @@
  */
 
 /** 0x80 becomes 0. */
-// @ts-ignore: decorator
 @inline
 function clean(bytes: v128): v128 {
   return v128.andnot(bytes, i8x16.eq(bytes, i8x16.splat(-128)));
@@ -50,7 +49,6 @@ export function packB(
 }
 
 /** Four neighbours of k of one row, widened. */
-// @ts-ignore: decorator
 @inline
 function widened(bytes: usize): v128 {
   return i16x8.extend_low_i8x16_s(clean(v128.load_zero<i64>(bytes)));
