@@ -55,7 +55,7 @@ export class EventFrames {
     this.end = end;
     this.isPart = this.#isForgotten;
     this.#isForgotten = false;
-    return this.bytes.subarray(start, end);
+    return start === 0 && end === this.bytes.length ? this.bytes : this.bytes.subarray(start, end);
   }
 
   /** Holds what stands behind the last frame until the next piece comes. */

@@ -20,15 +20,34 @@ const maxUsageBytes = 4 * 1_024;
 /** A longer frame is passed over: one with the numbers alone has a few hundred bytes. */
 const maxFrameBytes = 64 * 1_024;
 
-const usageKey = Buffer.from('"usage"');
 const colon = 0x3a;
 const openBrace = 0x7b;
 const openBracket = 0x5b;
 const space = 0x20;
 const zero = 0x30;
 const startsLikeNumber = /^[\d-]/;
-/** Where chat, completion, tool and reasoning frames carry text that is not empty. */
-const carriesText = /"(?:content|text|arguments|reasoning_content|reasoning|refusal)": ?"[^"]/;
+const quote = 0x22;
+
+/** The keys that are looked for in every frame, with their closing quote, by their first byte. */
+const keysByFirstByte: (readonly FrameKey[] | undefined)[] = new Array(256);
+interface FrameKey {
+  readonly bytes: Buffer;
+  readonly isUsage: boolean;
+}
+for (const name of [
+  'usage',
+  // Where chat, completion, tool and reasoning frames carry text.
+  'content',
+  'text',
+  'arguments',
+  'reasoning_content',
+  'reasoning',
+  'refusal',
+]) {
+  const key = { bytes: Buffer.from(`${name}"`), isUsage: name === 'usage' };
+  const first = key.bytes[0]!;
+  keysByFirstByte[first] = [...(keysByFirstByte[first] ?? []), key];
+}
 
 export function readUsageInObject(tally: TokenTally): UsageReader {
   const scanner = new TopLevelMember('usage', maxUsageBytes);
@@ -73,31 +92,56 @@ export function readNoUsage(tally: TokenTally): UsageReader {
 
 /** @returns true when the frame holds the numbers and nothing of the answer */
 export function readUsageOfFrame(tally: TokenTally, frame: Buffer): boolean {
-  if (hasUsage(frame)) {
+  const seen = lookAt(frame);
+  if ((seen & seesUsage) !== 0) {
     const { usage, isBare } = findUsage(dataOf(frame));
     const isSaid = usage !== undefined && sayUsage(tally, usage);
     if (usage !== undefined && isBare) return true;
     // The numbers cover the text that comes with them.
     if (isSaid) return false;
   }
-  if (tally.countsText && hasText(frame)) tally.countText();
+  const hasText = (seen & seesText) !== 0 || frame.length > maxFrameBytes;
+  if (hasText && tally.countsText) tally.countText();
   return false;
 }
 
-const hasText = (frame: Buffer): boolean =>
-  frame.length > maxFrameBytes || carriesText.test(frame.toString('latin1'));
+const seesUsage = 1;
+const seesText = 2;
 
 /**
- * Whether there is a `usage` that is an object: a quick look, since it is made for every frame. Within a text the
- * quotes would be escaped. Some servers send `"usage":null` with every frame but the last.
+ * Whether there is a `usage` that is an object, and text that is not empty: a quick look in one pass, since it is taken at
+ * every frame. Within a text the quotes would be escaped. Some servers send `"usage":null` with every frame but the last.
  */
-function hasUsage(frame: Buffer): boolean {
-  for (let at = frame.indexOf(usageKey); at !== -1; at = frame.indexOf(usageKey, at)) {
-    at += usageKey.length;
-    while (frame[at] === space || frame[at] === colon) at++;
-    if (frame[at] === openBrace) return true;
+function lookAt(frame: Buffer): number {
+  let seen = 0;
+  for (let at = 0; at < frame.length; at++) {
+    if (frame[at] !== quote) continue;
+    const keys = keysByFirstByte[frame[at + 1]!];
+    if (keys === undefined) continue;
+    for (const { bytes, isUsage } of keys) {
+      if (!standsAt(bytes, frame, at + 1)) continue;
+      const after = at + 1 + bytes.length;
+      if (isUsage ? isObjectAt(frame, after) : isTextAt(frame, after)) seen |= isUsage ? seesUsage : seesText;
+    }
   }
-  return false;
+  return seen;
+}
+
+function standsAt(bytes: Buffer, frame: Buffer, start: number): boolean {
+  for (let i = 0; i < bytes.length; i++) if (frame[start + i] !== bytes[i]) return false;
+  return true;
+}
+
+function isObjectAt(frame: Buffer, from: number): boolean {
+  let at = from;
+  while (frame[at] === space || frame[at] === colon) at++;
+  return frame[at] === openBrace;
+}
+
+function isTextAt(frame: Buffer, from: number): boolean {
+  if (frame[from] !== colon) return false;
+  const at = frame[from + 1] === space ? from + 2 : from + 1;
+  return frame[at] === quote && at + 1 < frame.length && frame[at + 1] !== quote;
 }
 
 function dataOf(frame: Buffer): Buffer {

@@ -181,6 +181,33 @@ describe('the tokens of an event stream', () => {
     assert.deepEqual(readAll(readUsageInFrames, [...frames, usageFrame]), said(9, 7));
   });
 
+  it('are one per frame in which a key that carries text has some, whatever else is in it', () => {
+    const carriesText = /"(?:content|text|arguments|reasoning_content|reasoning|refusal)": ?"[^"]/;
+    const pieces = [
+      '"',
+      ':',
+      ' ',
+      '{',
+      'x',
+      '\\',
+      'content',
+      'text',
+      'reasoning',
+      '_content',
+      '"refusal":"no',
+      '"usage":',
+    ];
+    const frames = fc.array(fc.constantFrom(...pieces), { maxLength: 12 }).map((parts) => parts.join(''));
+    fc.assert(
+      fc.property(frames, (frame) => {
+        const { record, tally } = count();
+        readUsageOfFrame(tally, Buffer.from(frame));
+        assert.equal(record.usage?.outputTokens, carriesText.test(frame) ? 1 : 0);
+      }),
+      { numRuns: propertyRuns(2_000) },
+    );
+  });
+
   it('are the last that was said, and counted on from there', () => {
     const running = (output: number) =>
       text('x', `,"usage":{"prompt_tokens":9,"completion_tokens":${output}}`);
