@@ -105,7 +105,7 @@ const readState = (
     after?.receipt.blockNumber,
   );
 
-const effectPatienceMs = 20_000;
+const effectPatienceMs = 10_000;
 const effectPollMs = 500;
 
 /** Looks at the contracts until they show what the last transaction did: its receipt is an endpoint's word alone. */
@@ -114,7 +114,6 @@ async function finish(
   done: readonly DoneStep[],
   place: Performing,
 ): Promise<Performed> {
-  place.file.remove();
   const last = done.at(-1)!;
   const endMs = performance.now() + effectPatienceMs;
   for (;;) {
@@ -125,9 +124,12 @@ async function finish(
       const claim = isClaim
         ? readClaim(last.receipt, { registry, token: token?.address, owner: place.owner })
         : undefined;
+      place.file.remove();
       return { state, provider: isClaim ? undefined : (wanted ?? providers[0]), done, claim };
     }
     if (performance.now() > endMs) {
+      // Only a nonce that is used up proves that the bytes were mined at all; else the next run offers them again.
+      if ((await readNonce(place.chain, place.owner, 'latest')) > last.nonce) place.file.remove();
       throw new NodeError('transaction_failed', {
         message: `${last.name} was mined in block ${last.receipt.blockNumber} (transaction ${last.receipt.hash}), but the registry does not show its effect. Look at it with "fxn provider status".`,
         meta: { outcome: 'without_effect', hash: last.receipt.hash },

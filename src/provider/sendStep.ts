@@ -40,6 +40,7 @@ export type StepEvent = { readonly step: string; readonly hash: HexText } & (
 
 export interface DoneStep {
   readonly name: string;
+  readonly nonce: number;
   readonly receipt: Receipt;
 }
 
@@ -77,7 +78,7 @@ export async function resumeStep(record: JournalStep, place: SendPlace): Promise
   place.onEvent({ kind: 'found', step: record.name, hash: record.minedHash ?? newest.hash });
   if (record.minedHash !== undefined) {
     const receipt = await readReceipt(chain, record.minedHash);
-    if (receipt?.isSuccess) return { name: record.name, receipt };
+    if (receipt?.isSuccess) return { name: record.name, nonce: record.nonce, receipt };
     // A reorganisation took it back; it is waited for again.
     delete record.minedHash;
   }
@@ -141,7 +142,7 @@ async function settle(record: JournalStep, place: SendPlace): Promise<DoneStep> 
   record.minedHash = receipt.hash;
   await file.write(journal);
   onEvent({ kind: 'confirmed', step: name, hash: receipt.hash, receipt });
-  return { name, receipt };
+  return { name, nonce: record.nonce, receipt };
 }
 
 async function receiptOf(outcome: WaitOutcome, record: JournalStep, place: SendPlace): Promise<Receipt> {

@@ -31,7 +31,15 @@ export type RpcFault =
   /** As `lag`, on every second question for the newest block. */
   | 'alternate'
   /** Lags, but answers calls from the newest block whatever block they ask for. */
-  | 'ignore_block';
+  | 'ignore_block'
+  /** Passes everything on, and never has a receipt. */
+  | 'no_receipts'
+  /** Takes transactions and keeps them to itself. */
+  | 'swallow'
+  /** As `swallow`, and has a receipt in the newest block for each of them. */
+  | 'false_receipts'
+  /** Does not know the method that simulates several calls. */
+  | 'no_simulations';
 
 export interface FaultyRpc {
   readonly url: string;
@@ -70,6 +78,14 @@ export async function startFaultyRpc(targetUrl: string, port = 0): Promise<Fault
       result: string;
     };
     return `0x${(Number(result) - lag).toString(16)}`;
+  };
+
+  /** Mined at once, with success, in a block that is really there. */
+  const falseReceipt = async (hash: unknown): Promise<unknown> => {
+    const request = { id: 0, method: 'eth_getBlockByNumber', params: ['latest', false] };
+    const { result } = JSON.parse(await ask(request)) as { result: { hash: string; number: string } };
+    const { hash: blockHash, number: blockNumber } = result;
+    return { transactionHash: hash, blockHash, blockNumber, status: '0x1', gasUsed: '0x5208', logs: [] };
   };
 
   const forward = async (request: RpcRequest, response: ServerResponse): Promise<void> => {
@@ -131,6 +147,23 @@ export async function startFaultyRpc(targetUrl: string, port = 0): Promise<Fault
         return;
       case 'endless':
         endless(response);
+        return;
+      case 'no_receipts':
+        if (request.method !== 'eth_getTransactionReceipt') return await forward(request, response);
+        reply(response, request.id, null);
+        return;
+      case 'swallow':
+      case 'false_receipts':
+        if (request.method === 'eth_sendRawTransaction') reply(response, request.id, `0x${'0'.repeat(64)}`);
+        else if (request.method === 'eth_getTransactionReceipt' && fault === 'false_receipts')
+          reply(response, request.id, await falseReceipt(request.params[0]));
+        else await forward(request, response);
+        return;
+      case 'no_simulations':
+        if (request.method !== 'eth_simulateV1') return await forward(request, response);
+        response.writeHead(200).end(
+          JSON.stringify({ jsonrpc: '2.0', id: request.id, error: { code: -32601, message: 'no such method' } }),
+        );
         return;
       case 'none':
       case 'lag':
