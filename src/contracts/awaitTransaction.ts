@@ -136,7 +136,7 @@ export async function awaitTransaction(
     }
     state = 'unknown';
     if (++unknown % resendEvery !== 0) return;
-    onProgress({ kind: 'resent' });
     await broadcast(chain, sent.attempts.at(-1)!.raw);
+    onProgress({ kind: 'resent' });
   }
 }

@@ -49,13 +49,13 @@ export function createRegistrationWatch(
           return;
         case 'paused':
           log.warn(
-            { ...change, remedy: 'call unpause(id) on the provider registry' },
+            { ...change, remedy: 'call "fxn provider unpause"' },
             'this provider is paused',
           );
           return;
         case 'absent':
           log.warn(
-            { ...change, remedy: 'register this owner on the provider registry, or set registry.owner' },
+            { ...change, remedy: 'call "fxn provider register", or set registry.owner' },
             'this node is not a registered provider',
           );
           return;

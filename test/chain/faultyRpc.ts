@@ -162,7 +162,11 @@ export async function startFaultyRpc(targetUrl: string, port = 0): Promise<Fault
       case 'no_simulations':
         if (request.method !== 'eth_simulateV1') return await forward(request, response);
         response.writeHead(200).end(
-          JSON.stringify({ jsonrpc: '2.0', id: request.id, error: { code: -32601, message: 'no such method' } }),
+          JSON.stringify({
+            jsonrpc: '2.0',
+            id: request.id,
+            error: { code: -32601, message: 'no such method' },
+          }),
         );
         return;
       case 'none':

@@ -31,14 +31,12 @@ export async function deployStaking(
 ): Promise<TestStaking> {
   const contracts = await compiledContracts();
   const registry = network.providers.address;
-  const deploy = async (bytecode: Hex): Promise<Address> => (await network.send(undefined, bytecode)) as Address;
+  const deploy = async (bytecode: Hex): Promise<Address> =>
+    (await network.send(undefined, bytecode)) as Address;
   const token = await deploy(contracts.FuncToken.bytecode);
   const words = encodeAbiParameters([{ type: 'address' }, { type: 'address' }], [token, registry]);
   const pool = await deploy(`${contracts.Staking.bytecode}${words.slice(2)}`);
-  const call = async (
-    to: Address,
-    data: Hex,
-  ): Promise<void> => {
+  const call = async (to: Address, data: Hex): Promise<void> => {
     await network.send(to, data);
   };
   const mint = (to: Address, amount: bigint): Promise<void> =>
@@ -57,11 +55,9 @@ export async function deployStaking(
     modelId,
     stake,
     mint,
-    setEpoch: (epoch) => call(pool, encodeFunctionData({ abi, functionName: 'setEpochNumber', args: [epoch] })),
+    setEpoch: (epoch) =>
+      call(pool, encodeFunctionData({ abi, functionName: 'setEpochNumber', args: [epoch] })),
     setRegistryPaused: (isPaused) =>
-      call(
-        registry,
-        encodeFunctionData({ abi: registryAbi, functionName: isPaused ? 'pause' : 'unpause' }),
-      ),
+      call(registry, encodeFunctionData({ abi: registryAbi, functionName: isPaused ? 'pause' : 'unpause' })),
   };
 }

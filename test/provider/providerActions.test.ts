@@ -40,7 +40,10 @@ test('registers with the stake of the model: approves, registers, and leaves no 
   assert.equal(code, 0, err);
   assert.equal(out.split('\n')[0], `provider ${idOf(home)}: active`);
   assert.match(err, /stake {5}1000 FUNC \(balance 1000 FUNC, allowance 0 FUNC\)/);
-  assert.match(err, /1\. approve: lets the registry 0x\w{40} take 1000 FUNC\n.*gas limit \d+, at most 0\.\d+ ETH/);
+  assert.match(
+    err,
+    /1\. approve: lets the registry 0x\w{40} take 1000 FUNC\n.*gas limit \d+, at most 0\.\d+ ETH/,
+  );
   assert.match(err, /2\. registerAndStake: .*\n.*gas limit \d+, at most 0\.\d+ ETH/);
   assert.match(err, /the owner holds 1 ETH/);
   const entry = await entryOf(home);
@@ -73,7 +76,10 @@ test('tells of every result in one line of JSON', async (t) => {
   const home = await stand.home(t);
   const id = idOf(home);
   const owner = home.account.address;
-  const registered = JSON.parse((await home.run('register', '--yes', '--json')).out) as Record<string, unknown>;
+  const registered = JSON.parse((await home.run('register', '--yes', '--json')).out) as Record<
+    string,
+    unknown
+  >;
   const { transactions, provider, ...rest } = registered;
   assert.deepEqual(rest, {
     action: 'register',
@@ -212,7 +218,11 @@ test('signs with an encrypted key of the home, of a file, or with the digits giv
   assert.equal(without.code, 2);
   assert.match(without.err, /is encrypted and there is no terminal to ask on.*--password-file/);
   const status = await home.run('status', '--json');
-  assert.equal((JSON.parse(status.out) as { owner: string }).owner, home.account.address, 'needs no password');
+  assert.equal(
+    (JSON.parse(status.out) as { owner: string }).owner,
+    home.account.address,
+    'needs no password',
+  );
   for (const [words, action] of [
     [['--password-file', passwordFile], 'pause'],
     [['--key', encrypted, '--password-file', passwordFile], 'unpause'],
@@ -319,4 +329,19 @@ test('asks on a terminal, and sends nothing without a yes', async (t) => {
   const done = await onTerminal(home, 'yes', 'pause');
   assert.equal(done.code, 0, done.shown);
   assert.equal(await noncesUsed(home), 1);
+});
+
+test('counts the fee for data where the chain has one', async (t) => {
+  const oracle = '0x420000000000000000000000000000000000000f';
+  // Answers every call with 10^15: PUSH7 …, PUSH0, MSTORE, 32 bytes back.
+  await stand.ask('anvil_setCode', oracle, '0x66038d7ea4c680005f5260205ff3');
+  t.after(() => stand.ask('anvil_setCode', oracle, '0x'));
+  const home = await stand.home(t);
+  await network.providers.register(home.account.address);
+  const dear = await home.run('pause', '--yes', '--max-cost', '0.001');
+  assert.equal(dear.code, 1);
+  assert.match(dear.err, /would cost up to 0\.001\d+ ETH/);
+  const { code, err } = await home.run('pause', '--yes');
+  assert.equal(code, 0, err);
+  assert.match(err, /cost +at most 0\.001\d+ ETH/);
 });
