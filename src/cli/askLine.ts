@@ -2,7 +2,6 @@
  * Asking a question on a terminal. The prompt goes to standard error, so that standard output stays clean for what a
  * command prints. Runs in the command line.
  */
-import { createInterface } from 'node:readline';
 import { SecretAborted } from './askSecret.js';
 
 export type AskLine = (prompt: string) => Promise<string>;
@@ -11,8 +10,10 @@ export type AskLine = (prompt: string) => Promise<string>;
 export function createAskLine(): AskLine | undefined {
   const { stdin: input, stderr: output } = process;
   if (input.isTTY !== true) return undefined;
-  return (prompt) =>
-    new Promise((resolve, reject) => {
+  return async (prompt) => {
+    // Loaded where it is used: a start of the node asks nothing.
+    const { createInterface } = await import('node:readline');
+    return new Promise((resolve, reject) => {
       const terminal = createInterface({ input, output });
       // Ctrl-C and the end of the input; after an answer this changes nothing any more.
       terminal.once('close', () => reject(new SecretAborted()));
@@ -22,4 +23,5 @@ export function createAskLine(): AskLine | undefined {
         terminal.close();
       });
     });
+  };
 }

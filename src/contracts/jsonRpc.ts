@@ -1,7 +1,7 @@
 /**
  * One JSON-RPC endpoint over HTTP: every call has a deadline, every response a size bound, and nothing that it
  * throws names the URL. viem's own transport bounds neither the size nor what its errors quote, so viem only
- * encodes and decodes here. Runs in the registry thread.
+ * encodes and decodes here. Runs in the registry thread and the command line.
  */
 import type { Readable } from 'node:stream';
 import { NodeError } from '../errors/nodeError.js';

@@ -3,6 +3,7 @@
  * request goes on: what was sent is waited for, what was not is planned anew. Runs in the command line.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { requireAgreement } from '../contracts/agreement.js';
 import type { Chain } from '../contracts/chain.js';
 import { chainFailureKind } from '../contracts/chainFailure.js';
 import { type ClaimResult, readClaim } from '../contracts/claimLogs.js';
@@ -67,6 +68,7 @@ export async function performRequest(request: ProviderRequest, place: Performing
     if (resumed.isFinished) return await finish(request, done, place);
   }
 
+  await requireAgreement(chain, place.router, state);
   const now = isResumed ? await readState(request, place, done.at(-1)) : state;
   const plan = planRequest(request, now, owner);
   const price = await priceSteps(chain, owner, plan.steps);
@@ -189,6 +191,7 @@ export async function prepareUnsigned(
   const left = file.read();
   if (left !== undefined) await clearOtherRun(chain, left, file);
   const state = await readState(request, place);
+  await requireAgreement(chain, place.router, state);
   const plan = planRequest(request, state, owner);
   const price = await priceSteps(chain, owner, plan.steps);
   refuseDearerThan(maxCost, price);

@@ -48,10 +48,7 @@ export function createRegistrationWatch(
           log.info(change, 'this node is an active provider');
           return;
         case 'paused':
-          log.warn(
-            { ...change, remedy: 'call "fxn provider unpause"' },
-            'this provider is paused',
-          );
+          log.warn({ ...change, remedy: 'call "fxn provider unpause"' }, 'this provider is paused');
           return;
         case 'absent':
           log.warn(

@@ -1,6 +1,6 @@
 /**
  * The lock that one running node holds on its home folder: two nodes with one key would each accept a request
- * once. The file names its holder; a holder that is gone is replaced. Runs in main.
+ * once. The file names its holder; a holder that is gone is replaced. Runs in main and the command line.
  */
 import {
   existsSync,

@@ -46,6 +46,8 @@ export interface FaultyRpc {
   /** Requests seen so far, by method. */
   readonly seen: ReadonlyMap<string, number>;
   misbehave(fault: RpcFault, lagBlocks?: number): void;
+  /** Puts one text in place of another in the answers to all calls; both empty to end that. */
+  replaceInCalls(from: string, to: string): void;
   /** Connections open now. */
   connections(): Promise<number>;
   /** Does something to the chain just before the next request of that method is passed on. */
@@ -63,6 +65,7 @@ export async function startFaultyRpc(targetUrl: string, port = 0): Promise<Fault
   let fault: RpcFault = 'none';
   let lag = 0;
   let headQuestions = 0;
+  let replacement = { from: '', to: '' };
   const seen = new Map<string, number>();
 
   let interruption: { method: string; action: () => Promise<void> } | undefined;
@@ -97,7 +100,9 @@ export async function startFaultyRpc(targetUrl: string, port = 0): Promise<Fault
     }
     if (request.method === 'eth_call' && fault === 'ignore_block')
       request.params = [request.params[0], 'latest'];
-    const text = await ask(request);
+    const answer = await ask(request);
+    const isReplaced = request.method === 'eth_call' && replacement.from !== '';
+    const text = isReplaced ? answer.replaceAll(replacement.from, replacement.to) : answer;
     if (fault === 'wrong_chain' && request.method === 'eth_chainId') reply(response, request.id, '0x1');
     else response.writeHead(200, { 'content-type': 'application/json' }).end(text);
   };
@@ -189,6 +194,9 @@ export async function startFaultyRpc(targetUrl: string, port = 0): Promise<Fault
     misbehave(next, lagBlocks = 0) {
       fault = next;
       lag = lagBlocks;
+    },
+    replaceInCalls(from, to) {
+      replacement = { from, to };
     },
     connections: () =>
       new Promise((resolve, reject) => {

@@ -4,8 +4,9 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import type { Address } from 'viem';
+import { type Address, encodeFunctionData, parseAbi } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
+import { compiledContracts } from '#test/chain/network.js';
 import { type CommandResult, type ProviderHome, startProviderStand } from './providerStand.js';
 
 const stand = await startProviderStand();
@@ -65,6 +66,28 @@ test('a dead endpoint is named without the key in its URL, and another one does 
   const both = await stand.home(t, { rpc: [url, network.rpcUrl] });
   const registered = await both.run('register', '--yes');
   assert.equal(registered.code, 0, registered.err);
+});
+
+test('an endpoint that names contracts of its own is not believed against another one', async (t) => {
+  const { ProviderRegistry } = await compiledContracts();
+  const own = (await network.send(undefined, ProviderRegistry.bytecode))!;
+  // The stranger's registry takes the real token.
+  const setStaking = parseAbi(['function setStaking(address to)']);
+  await network.send(own, encodeFunctionData({ abi: setStaking, args: [staking.pool] }));
+  const home = await stand.home(t, { rpc: [rpc.url, network.rpcUrl] });
+  rpc.replaceInCalls(network.providers.address.slice(2), own.slice(2));
+  t.after(() => rpc.replaceInCalls('', ''));
+  for (const words of [
+    ['register', '--yes'],
+    ['register', '--unsigned'],
+  ]) {
+    assertRefused(
+      await home.run(...words),
+      1,
+      /name different contracts .* one of them is wrong or lies\. Nothing was sent/,
+    );
+  }
+  assert.equal(await noncesUsed(home), 0);
 });
 
 test('an endpoint that hangs ends in an error, not in waiting', async (t) => {
