@@ -21,4 +21,6 @@ export const providerRegistryAbi = parseAbi([
   'event ProviderPaused(bytes id)',
   'event ProviderUnpaused(bytes id)',
   'event ProviderMetadataUpdated(bytes id)',
+  'event RewardClaimedForCluster(address indexed owner, uint256 indexed claimedEpoch, uint256 fromEpoch, uint256 toEpoch, bytes[] succeededIds, bytes[] failedIds)',
+  'event LogError(bytes failedId, string message)',
 ]);

@@ -10,6 +10,7 @@ import { loadConfig } from '#src/config/loadConfig.js';
 import { errorCodes } from '#src/errors/codes.js';
 import { gatewayKey } from './keys/publicTestKeys.js';
 import { temporaryFolder } from './keys/temporaryFolder.js';
+import { startProviderStand } from './provider/providerStand.js';
 import { byProver, serveChallenges } from './verifier/proverServer.js';
 import { proverAddress, ScriptedProver } from './verifier/scriptedProver.js';
 
@@ -60,6 +61,26 @@ describe('the README', () => {
       run++;
     }
     assert.equal(run, 5);
+  });
+
+  it('shows commands for the owner of a provider that work one after the other on a chain', async (t) => {
+    const stand = await startProviderStand();
+    t.after(() => stand.close());
+    const home = await stand.home(t);
+    await stand.staking.setEpoch(7n);
+    const commands = blocks('shell').flatMap((block) => block.trim().split('\n'));
+    assert.equal(commands.length, 6);
+    for (const command of commands) {
+      const [, words] = /^fxn provider (.*)$/.exec(command) ?? assert.fail(command);
+      const split = [...words!.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare!);
+      const { code, err } = await home.run(...split);
+      assert.equal(code, 0, `${command}\n${err}`);
+    }
+    const status = JSON.parse((await home.run('status', '--json')).out) as {
+      providers: { url: string; name: string }[];
+    };
+    const [provider] = status.providers;
+    assert.deepEqual([provider?.url, provider?.name], ['https://gpu.example.com', 'my box']);
   });
 
   it('names scripts that exist', () => {

@@ -1,4 +1,5 @@
 /** The terminal, pipes and environment that this process really has. Runs in the command line. */
+import { createAskLine } from './askLine.js';
 import { createAskSecret } from './askSecret.js';
 import type { CliIo, StreamIo } from './cliIo.js';
 
@@ -13,6 +14,7 @@ export function createProcessIo(): CliIo & Omit<StreamIo, 'signal'> {
     progress,
     out: (text) => void stdout.write(`${text}\n`),
     err: (text) => void stderr.write(`${text}\n`),
+    askLine: createAskLine(),
     askSecret: createAskSecret(),
     env: process.env,
     async readStdin() {

@@ -1,7 +1,7 @@
 /**
  * The return value of Multicall3's `aggregate3`, `(bool success, bytes returnData)[]`, cut out of the hex text
  * that the endpoint sent. A general decoder turns every byte of a long list into an object of its own and
- * back; here the inner answers stay slices of the text. Runs in the registry thread.
+ * back; here the inner answers stay slices of the text. Runs in the registry thread and the command line.
  *
  * Source: the Solidity ABI specification, section "Formal Specification of the Encoding".
  */

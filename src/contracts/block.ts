@@ -1,4 +1,4 @@
-/** Blocks as reads are pinned to them. Runs in the registry thread. */
+/** Blocks as reads are pinned to them. Runs in the registry thread and the command line. */
 import { isHex } from 'viem/utils';
 import { chainFailure } from './chainFailure.js';
 import type { JsonRpcClient } from './jsonRpc.js';

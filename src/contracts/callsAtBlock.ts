@@ -2,7 +2,7 @@
  * Several contract calls that provably see one block: in one Multicall3 `aggregate3` that also asks for the block
  * number and the parent's hash, or, on a chain without Multicall3, as separate calls at that number after
  * which the block is read again and must still have its hash. An endpoint behind a load balancer can
- * answer any call from a node that is behind or on another fork; both ways notice. Runs in the registry thread.
+ * answer any call from a node that is behind or on another fork; both ways notice. Runs in the registry thread and the command line.
  */
 import type { Hex } from 'viem';
 import { encodeFunctionData, isHex } from 'viem/utils';

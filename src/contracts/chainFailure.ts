@@ -1,7 +1,7 @@
 /**
  * What can go wrong between this node and a chain, as a closed union that serves as metric label. Every failure
  * is a `NodeError('rpc_failed')` that carries its kind; its message never holds a URL, because RPC URLs hold
- * keys. Runs in the registry thread.
+ * keys. Runs in the registry thread and the command line.
  */
 import { NodeError } from '../errors/nodeError.js';
 

@@ -11,7 +11,7 @@
  *   number that was made up stands in the way until the next honest block, a timestamp that was made up for
  *   `maxAheadS` at most, after a restart too.
  *
- * An only endpoint is believed; what it cannot show the contracts at is never kept. Runs in the registry thread.
+ * An only endpoint is believed; what it cannot show the contracts at is never kept. Runs in the registry thread and the command line.
  */
 
 export interface HeadClaim {

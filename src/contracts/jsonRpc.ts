@@ -1,7 +1,7 @@
 /**
  * One JSON-RPC endpoint over HTTP: every call has a deadline, every response a size bound, and nothing that it
  * throws names the URL. viem's own transport bounds neither the size nor what its errors quote, so viem only
- * encodes and decodes here. Runs in the registry thread.
+ * encodes and decodes here. Runs in the registry thread and the command line.
  */
 import type { Readable } from 'node:stream';
 import { NodeError } from '../errors/nodeError.js';
@@ -145,11 +145,27 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
+/** More than any error of a contract holds. */
+const maxRevertDigits = 16_384;
+
+/** The bytes a contract reverted with: bare, within an object, or behind a word as Nethermind has them. */
+function revertData(data: unknown): string | undefined {
+  const text = typeof data === 'object' && data !== null && 'data' in data ? data.data : data;
+  if (typeof text !== 'string' || text.length > maxRevertDigits) return undefined;
+  return /^(?:Reverted )?(0x(?:[0-9a-fA-F]{2})*)$/.exec(text)?.[1];
+}
+
 /** Geth reverts with 3, older nodes and Nethermind with -32015; limits come as 429, -32005, -32016 or in words. */
 function rpcError(method: string, error: Record<string, unknown>): NodeError {
   const { code } = error;
   const said = quotable(error['message']);
-  const meta = { method, rpcCode: typeof code === 'number' ? code : undefined, said };
+  const data = revertData(error['data']);
+  const meta = {
+    method,
+    rpcCode: typeof code === 'number' ? code : undefined,
+    said,
+    ...(data === undefined ? {} : { data }),
+  };
   if (code === 429 || code === -32005 || code === -32016 || /rate.?limit|too many requests/i.test(said)) {
     return chainFailure('rate_limited', 'The RPC endpoint limits our rate.', meta);
   }

@@ -3,7 +3,7 @@
  * and chain id, in parallel and with a deadline; those near the best head keep the operator's order, laggards
  * follow, then those whose head the others contradict; failed ones and those of another chain are left out. Height
  * decides, because an endpoint that stopped following the chain still answers fast and politely.
- * Runs in the registry thread.
+ * Runs in the registry thread and the command line.
  */
 import { NodeError } from '../errors/nodeError.js';
 import { type Clock, systemClock } from '../lib/clock.js';

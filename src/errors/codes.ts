@@ -82,6 +82,9 @@ export const errorCodes = {
   home_locked: code(0, 'internal', false, 'Another node runs in this home folder.'),
   snapshot_overflow: code(0, 'internal', false, 'A snapshot is larger than its shared-memory cell.'),
   snapshot_corrupt: code(0, 'internal', true, 'A snapshot could not be read back.'),
+  provider_refused: code(0, 'client', false, 'The contracts do not allow this now.'),
+  transaction_failed: code(0, 'chain', false, 'The transaction did not have its effect.'),
+  transaction_pending: code(0, 'chain', true, 'The transaction is not confirmed yet.'),
   rpc_failed: code(0, 'chain', true, 'No RPC endpoint gave a usable answer.'),
 } as const satisfies Record<string, ErrorCode>;
 

@@ -1,3 +1,5 @@
 /** Bytes as the hex text that Ethereum writes: `0x` and lower-case digits. Runs everywhere. */
-export const hexText = (bytes: Uint8Array): `0x${string}` =>
+export type HexText = `0x${string}`;
+
+export const hexText = (bytes: Uint8Array): HexText =>
   `0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}`;

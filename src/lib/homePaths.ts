@@ -17,6 +17,10 @@ export interface HomePaths {
   readonly sharedStoreFile: string;
   /** Held by the running node. */
   readonly lockFile: string;
+  /** Transactions of a `fxn provider` command that is not finished; absent otherwise. */
+  readonly providerJournalFile: string;
+  /** Held by the `fxn provider` command that sends. */
+  readonly providerLockFile: string;
   /** Last good registry snapshots, for a restart while every RPC is down. */
   readonly snapshotsFolder: string;
 }
@@ -60,6 +64,8 @@ export function homePaths(home: string, overrides: FileOverrides = {}): HomePath
     replayMarkFile: join(root, 'replay-mark'),
     sharedStoreFile: join(root, 'shared-store'),
     lockFile: join(root, 'node.lock'),
+    providerJournalFile: join(root, 'provider-journal.json'),
+    providerLockFile: join(root, 'provider.lock'),
     snapshotsFolder: join(root, 'snapshots'),
   });
 }

@@ -48,14 +48,11 @@ export function createRegistrationWatch(
           log.info(change, 'this node is an active provider');
           return;
         case 'paused':
-          log.warn(
-            { ...change, remedy: 'call unpause(id) on the provider registry' },
-            'this provider is paused',
-          );
+          log.warn({ ...change, remedy: 'call "fxn provider unpause"' }, 'this provider is paused');
           return;
         case 'absent':
           log.warn(
-            { ...change, remedy: 'register this owner on the provider registry, or set registry.owner' },
+            { ...change, remedy: 'call "fxn provider register", or set registry.owner' },
             'this node is not a registered provider',
           );
           return;

@@ -1,6 +1,6 @@
 /**
  * The lock that one running node holds on its home folder: two nodes with one key would each accept a request
- * once. The file names its holder; a holder that is gone is replaced. Runs in main.
+ * once. The file names its holder; a holder that is gone is replaced. Runs in main and the command line.
  */
 import {
   existsSync,
@@ -33,8 +33,11 @@ const abandonedAfterMs = 20_000;
 /** A process that ended between two attempts leaves a dead lock or a dead takeover; each round clears one. */
 const rounds = 4;
 
-/** @throws NodeError `home_locked` */
-export function lockHome(file: string): HomeLock {
+/**
+ * @param holderName what holds such a lock, in the message
+ * @throws NodeError `home_locked`
+ */
+export function lockHome(file: string, holderName = 'node'): HomeLock {
   const me: Holder = { pid: process.pid, startTime: startTimeOf(process.pid), host: hostname() };
   const draft = `${file}.${process.pid}`;
   writeFileSync(draft, `${JSON.stringify(me)}\n`, { mode: 0o600 });
@@ -49,7 +52,7 @@ export function lockHome(file: string): HomeLock {
   }
   const pid = readHolder(file)?.pid;
   throw new NodeError('home_locked', {
-    message: `${file} is held by process ${pid ?? 'unknown'}: stop that node, or use another --home.`,
+    message: `${file} is held by process ${pid ?? 'unknown'}: stop that ${holderName}, or use another --home.`,
   });
 }
 

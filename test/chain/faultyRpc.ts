@@ -31,13 +31,23 @@ export type RpcFault =
   /** As `lag`, on every second question for the newest block. */
   | 'alternate'
   /** Lags, but answers calls from the newest block whatever block they ask for. */
-  | 'ignore_block';
+  | 'ignore_block'
+  /** Passes everything on, and never has a receipt. */
+  | 'no_receipts'
+  /** Takes transactions and keeps them to itself. */
+  | 'swallow'
+  /** As `swallow`, and has a receipt in the newest block for each of them. */
+  | 'false_receipts'
+  /** Does not know the method that simulates several calls. */
+  | 'no_simulations';
 
 export interface FaultyRpc {
   readonly url: string;
   /** Requests seen so far, by method. */
   readonly seen: ReadonlyMap<string, number>;
   misbehave(fault: RpcFault, lagBlocks?: number): void;
+  /** Puts one text in place of another in the answers to all calls; both empty to end that. */
+  replaceInCalls(from: string, to: string): void;
   /** Connections open now. */
   connections(): Promise<number>;
   /** Does something to the chain just before the next request of that method is passed on. */
@@ -55,6 +65,7 @@ export async function startFaultyRpc(targetUrl: string, port = 0): Promise<Fault
   let fault: RpcFault = 'none';
   let lag = 0;
   let headQuestions = 0;
+  let replacement = { from: '', to: '' };
   const seen = new Map<string, number>();
 
   let interruption: { method: string; action: () => Promise<void> } | undefined;
@@ -72,6 +83,14 @@ export async function startFaultyRpc(targetUrl: string, port = 0): Promise<Fault
     return `0x${(Number(result) - lag).toString(16)}`;
   };
 
+  /** Mined at once, with success, in a block that is really there. */
+  const falseReceipt = async (hash: unknown): Promise<unknown> => {
+    const request = { id: 0, method: 'eth_getBlockByNumber', params: ['latest', false] };
+    const { result } = JSON.parse(await ask(request)) as { result: { hash: string; number: string } };
+    const { hash: blockHash, number: blockNumber } = result;
+    return { transactionHash: hash, blockHash, blockNumber, status: '0x1', gasUsed: '0x5208', logs: [] };
+  };
+
   const forward = async (request: RpcRequest, response: ServerResponse): Promise<void> => {
     if (request.method === 'eth_getBlockByNumber' && request.params[0] === 'latest') {
       headQuestions++;
@@ -81,7 +100,9 @@ export async function startFaultyRpc(targetUrl: string, port = 0): Promise<Fault
     }
     if (request.method === 'eth_call' && fault === 'ignore_block')
       request.params = [request.params[0], 'latest'];
-    const text = await ask(request);
+    const answer = await ask(request);
+    const isReplaced = request.method === 'eth_call' && replacement.from !== '';
+    const text = isReplaced ? answer.replaceAll(replacement.from, replacement.to) : answer;
     if (fault === 'wrong_chain' && request.method === 'eth_chainId') reply(response, request.id, '0x1');
     else response.writeHead(200, { 'content-type': 'application/json' }).end(text);
   };
@@ -132,6 +153,27 @@ export async function startFaultyRpc(targetUrl: string, port = 0): Promise<Fault
       case 'endless':
         endless(response);
         return;
+      case 'no_receipts':
+        if (request.method !== 'eth_getTransactionReceipt') return await forward(request, response);
+        reply(response, request.id, null);
+        return;
+      case 'swallow':
+      case 'false_receipts':
+        if (request.method === 'eth_sendRawTransaction') reply(response, request.id, `0x${'0'.repeat(64)}`);
+        else if (request.method === 'eth_getTransactionReceipt' && fault === 'false_receipts')
+          reply(response, request.id, await falseReceipt(request.params[0]));
+        else await forward(request, response);
+        return;
+      case 'no_simulations':
+        if (request.method !== 'eth_simulateV1') return await forward(request, response);
+        response.writeHead(200).end(
+          JSON.stringify({
+            jsonrpc: '2.0',
+            id: request.id,
+            error: { code: -32601, message: 'no such method' },
+          }),
+        );
+        return;
       case 'none':
       case 'lag':
       case 'alternate':
@@ -152,6 +194,9 @@ export async function startFaultyRpc(targetUrl: string, port = 0): Promise<Fault
     misbehave(next, lagBlocks = 0) {
       fault = next;
       lag = lagBlocks;
+    },
+    replaceInCalls(from, to) {
+      replacement = { from, to };
     },
     connections: () =>
       new Promise((resolve, reject) => {

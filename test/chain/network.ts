@@ -81,6 +81,8 @@ export interface TestNetwork {
   /** The zero address unless told. */
   nameGatewayRegistry(address?: Address): Promise<void>;
   nameProviderRegistry(address?: Address): Promise<void>;
+  /** A transaction of the deployer's, or a deployment without `to`: the address of the new contract, in lower case. */
+  send(to: Address | undefined, data: Hex): Promise<Address | undefined>;
   /** Makes empty blocks; one unless told. */
   mine(blocks?: number): Promise<void>;
   blockNumber(): Promise<number>;
@@ -95,7 +97,7 @@ export const textId = (owner: Address): Hex => stringToHex(owner);
 /** Lower case: viem refuses mixed case that is not a checksum. */
 const lower = (address: Address): Address => address.toLowerCase() as Address;
 
-const compiledContracts = compileOnce();
+export const compiledContracts = compileOnce();
 
 function compileOnce(): () => Promise<CompiledContracts> {
   let compiled: Promise<CompiledContracts> | undefined;
@@ -243,6 +245,7 @@ async function deployNetwork(
     deployGatewayRegistry: async () => openGateways(await deploy(contracts.GatewayRegistry.bytecode)),
     nameGatewayRegistry: (address = zeroAddress) => name('setGatewayRegistry', address),
     nameProviderRegistry: (address = zeroAddress) => name('setProviderRegistry', address),
+    send,
     mine: (blocks = 1) => client.mine({ blocks }),
     blockNumber: async () => Number(await client.getBlockNumber({ cacheTime: 0 })),
     async dropBlocks(count) {

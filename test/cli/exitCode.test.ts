@@ -13,6 +13,8 @@ test('every failure has one exit code, whatever the command', () => {
     [new NodeError('port_in_use'), 3],
     [new NodeError('home_locked'), 3],
     [new NodeError('rpc_failed'), 1],
+    [new NodeError('provider_refused'), 1],
+    [new NodeError('transaction_pending'), 1],
     [new NodeError('internal_error'), 70],
     [new TypeError('x'), 70],
     ['x', 70],

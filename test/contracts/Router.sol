@@ -18,5 +18,13 @@ contract Router {
 
     function setProviderRegistry(address to) external { onlyAdmin(); providerRegistry = to; }
 
+    /// One contract for what the network has as three.
+    function setStaking(address to, uint256 modelId) external {
+        onlyAdmin();
+        model = to;
+        epochController = to;
+        providerStaking[modelId] = to;
+    }
+
     function onlyAdmin() private view { require(msg.sender == admin, "not the admin"); }
 }

@@ -8,7 +8,14 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Hex } from 'viem';
 
-export const contractNames = ['Router', 'GatewayRegistry', 'ProviderRegistry', 'Multicall3'] as const;
+export const contractNames = [
+  'Router',
+  'GatewayRegistry',
+  'ProviderRegistry',
+  'FuncToken',
+  'Staking',
+  'Multicall3',
+] as const;
 export type ContractName = (typeof contractNames)[number];
 
 export interface CompiledContract {
@@ -73,6 +80,8 @@ function compile(input: string): CompiledContracts {
     Router: codeOf('Router'),
     GatewayRegistry: codeOf('GatewayRegistry'),
     ProviderRegistry: codeOf('ProviderRegistry'),
+    FuncToken: codeOf('FuncToken'),
+    Staking: codeOf('Staking'),
     Multicall3: codeOf('Multicall3'),
   };
 }

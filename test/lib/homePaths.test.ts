@@ -20,6 +20,7 @@ test('names every file inside the home folder', () => {
   assert.equal(paths.keyFile('second'), '/home/keys/second.json');
   assert.equal(paths.replayMarkFile, '/home/replay-mark');
   assert.equal(paths.sharedStoreFile, '/home/shared-store');
+  assert.equal(paths.providerJournalFile, '/home/provider-journal.json');
 });
 
 test('takes overridden files from the working directory, not from the home folder', () => {

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.20;
+
+/// The network's token: ERC-20 with the errors of ERC-6093. The deployer mints.
+contract FuncToken {
+    event Transfer(address indexed from, address indexed to, uint256 value);
+    event Approval(address indexed owner, address indexed spender, uint256 value);
+
+    error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed);
+    error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed);
+
+    string public constant name = "Function";
+    string public constant symbol = "FUNC";
+    uint8 public constant decimals = 18;
+    address public immutable admin = msg.sender;
+    uint256 public totalSupply;
+    mapping(address => uint256) public balanceOf;
+    mapping(address => mapping(address => uint256)) public allowance;
+
+    function mint(address to, uint256 amount) external {
+        require(msg.sender == admin, "not the admin");
+        totalSupply += amount;
+        balanceOf[to] += amount;
+        emit Transfer(address(0), to, amount);
+    }
+
+    function approve(address spender, uint256 amount) external returns (bool) {
+        allowance[msg.sender][spender] = amount;
+        emit Approval(msg.sender, spender, amount);
+        return true;
+    }
+
+    function transfer(address to, uint256 amount) external returns (bool) {
+        move(msg.sender, to, amount);
+        return true;
+    }
+
+    function transferFrom(address from, address to, uint256 amount) external returns (bool) {
+        uint256 allowed = allowance[from][msg.sender];
+        if (allowed < amount) revert ERC20InsufficientAllowance(msg.sender, allowed, amount);
+        allowance[from][msg.sender] = allowed - amount;
+        move(from, to, amount);
+        return true;
+    }
+
+    function move(address from, address to, uint256 amount) private {
+        uint256 balance = balanceOf[from];
+        if (balance < amount) revert ERC20InsufficientBalance(from, balance, amount);
+        balanceOf[from] = balance - amount;
+        balanceOf[to] += amount;
+        emit Transfer(from, to, amount);
+    }
+}
