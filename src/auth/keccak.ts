@@ -2,22 +2,7 @@
  * Keccak-256 in WebAssembly (`assembly/keccak.ts`): about half a microsecond a block, where JavaScript, which has
  * no integers of 64 bits that are fast, takes eight. Runs wherever digests are made; each thread has its own.
  */
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-
-interface WasmMemory {
-  readonly buffer: ArrayBuffer;
-}
-
-/** Node has it; its types are the browser's. */
-declare const WebAssembly: {
-  readonly Memory: new (size: { initial: number; maximum: number }) => WasmMemory;
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (
-    module: object,
-    imports: { env: { memory: WasmMemory } },
-  ) => { readonly exports: unknown };
-};
+import { openWasmInstance } from '../lib/wasmInstance.js';
 
 interface Kernel {
   readonly absorb: (blocks: number, isFirst: number) => void;
@@ -71,14 +56,10 @@ function finish({ absorb, input, state }: Kernel, used: number, isFirst: boolean
 }
 
 function openKernel(): Kernel {
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-  const path = fileURLToPath(import.meta.resolve('#dist/wasm/keccak.wasm'));
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(path)), {
-    env: { memory },
-  });
+  const { exports, memory } = openWasmInstance<Pick<Kernel, 'absorb'>>('keccak');
   return {
-    ...(exports as Pick<Kernel, 'absorb'>),
-    input: Buffer.from(memory.buffer, inputAt, inputBytes),
-    state: Buffer.from(memory.buffer, stateAt, digestBytes),
+    absorb: exports.absorb,
+    input: Buffer.from(memory, inputAt, inputBytes),
+    state: Buffer.from(memory, stateAt, digestBytes),
   };
 }
