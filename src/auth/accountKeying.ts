@@ -52,6 +52,9 @@ export function createAccountKeying({ chainId, recovery }: AccountKeyingOptions)
   };
 }
 
+/** Of the request that is being verified. */
+const digest = new Uint8Array(32);
+
 class AccountClaim implements SignedClaim {
   readonly scheme = 'rfc9421';
   readonly timestampName = 'created';
@@ -91,7 +94,7 @@ class AccountClaim implements SignedClaim {
       return;
     }
     const signed = {
-      digest: personalDigest(base),
+      digest: personalDigest(base, digest),
       signature: signature.subarray(0, 64),
       recoveryId: this.#recoveryId,
     };

@@ -1,6 +1,5 @@
 /** Whether an address signed a digest, as a verdict on the request. Runs on the fronts. */
 import { NodeError, toNodeError } from '../errors/nodeError.js';
-import { isAddressOf } from '../lib/addressWords.js';
 import type { ClaimedCaller, Verdict } from './signedClaim.js';
 import type { SignedDigest, SignerRecovery } from './signerRecovery.js';
 
@@ -11,11 +10,9 @@ export function checkSigner(
   caller: ClaimedCaller,
   done: Verdict,
 ): void {
-  recovery.recover(signed, (signer, error) => {
-    if (error !== undefined) done(recoveryError(error));
-    else if (signer === undefined || !isAddressOf(caller.words, signer))
-      done(new NodeError('auth_bad_signature'));
-    else done();
+  recovery.verify(signed, caller.words, (isSigner, error) => {
+    if (isSigner) done();
+    else done(error === undefined ? new NodeError('auth_bad_signature') : recoveryError(error));
   });
 }
 

@@ -22,8 +22,8 @@ const inputBytes = inputBlocks * blockBytes;
 
 let kernel: Kernel | undefined;
 
-/** @returns 32 bytes */
-export function keccak256(bytes: Uint8Array): Uint8Array {
+/** @returns 32 bytes; `into` saves the allocation */
+export function keccak256(bytes: Uint8Array, into?: Uint8Array): Uint8Array {
   kernel ??= openKernel();
   let from = 0;
   for (; bytes.length - from >= inputBytes; from += inputBytes) {
@@ -31,28 +31,34 @@ export function keccak256(bytes: Uint8Array): Uint8Array {
     kernel.absorb(inputBlocks, from === 0 ? 1 : 0);
   }
   kernel.input.set(from === 0 ? bytes : bytes.subarray(from));
-  return finish(kernel, bytes.length - from, from === 0);
+  return finish(kernel, bytes.length - from, from === 0, into);
 }
 
 /**
  * The same of a text of one byte a character.
- * @returns 32 bytes
+ * @returns 32 bytes; `into` saves the allocation
  */
-export function keccak256OfLatin1(text: string): Uint8Array {
-  if (text.length >= inputBytes) return keccak256(Buffer.from(text, 'latin1'));
+export function keccak256OfLatin1(text: string, into?: Uint8Array): Uint8Array {
+  if (text.length >= inputBytes) return keccak256(Buffer.from(text, 'latin1'), into);
   kernel ??= openKernel();
-  return finish(kernel, kernel.input.write(text, 'latin1'), true);
+  return finish(kernel, kernel.input.write(text, 'latin1'), true, into);
 }
 
 /** Pads what the input still holds of a message, less than `inputBytes`, and ends it. */
-function finish({ absorb, input, state }: Kernel, used: number, isFirst: boolean): Uint8Array {
+function finish(
+  { absorb, input, state }: Kernel,
+  used: number,
+  isFirst: boolean,
+  into: Uint8Array = new Uint8Array(digestBytes),
+): Uint8Array {
   const blocks = Math.floor(used / blockBytes) + 1;
   const end = blocks * blockBytes;
   input.fill(0, used, end);
   input[used] = 0x01;
   input[end - 1]! |= 0x80;
   absorb(blocks, isFirst ? 1 : 0);
-  return new Uint8Array(state);
+  into.set(state);
+  return into;
 }
 
 function openKernel(): Kernel {

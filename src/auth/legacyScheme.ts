@@ -25,6 +25,9 @@ export function createLegacyScheme(options: LegacySchemeOptions): SignatureSchem
   };
 }
 
+/** Of the request that is being verified. */
+const digest = new Uint8Array(32);
+
 class LegacyClaim implements SignedClaim {
   readonly scheme = 'legacy';
   readonly timestampName = 'X-Timestamp';
@@ -50,7 +53,7 @@ class LegacyClaim implements SignedClaim {
 
   verify(body: ReceivedBody, done: Verdict): void {
     const { timestamp, nonce, signature, recoveryId } = this.#signed;
-    const digest = personalDigest(legacyMessage(body.sha256Hex, timestamp, nonce));
+    personalDigest(legacyMessage(body.sha256Hex, timestamp, nonce), digest);
     checkSigner(this.#recovery, { digest, signature, recoveryId }, this.caller, done);
   }
 }

@@ -4,7 +4,8 @@
  * pool, so that it never holds up a front's event loop.
  */
 import { createRequire } from 'node:module';
-import { publicKeyAddress } from './digest.js';
+import { addressTextWords, isAddressOf } from '../lib/addressWords.js';
+import { KnownKeys } from './knownKeys.js';
 
 export interface SignedDigest {
   /** 32 bytes. */
@@ -14,13 +15,16 @@ export interface SignedDigest {
   readonly recoveryId: 0 | 1;
 }
 
-/** `signer` is 20 bytes, or `undefined` when the signature is none; `error` when nobody could say. */
-export type RecoveryResult = (signer: Uint8Array | undefined, error?: unknown) => void;
+/** With an `error` nobody could say. */
+export type SignerVerdict = (isSigner: boolean, error?: unknown) => void;
 
 export interface SignerRecovery {
   readonly kind: 'native' | 'pool';
-  /** Calls back in the same tick when `kind` is `native`. */
-  recover(signed: SignedDigest, done: RecoveryResult): void;
+  /**
+   * Recovers who signed and compares: `signer` is an address as five little-endian words. Calls back in the same tick
+   * when `kind` is `native`, and needs what it is given only until it returns.
+   */
+  verify(signed: SignedDigest, signer: Int32Array, done: SignerVerdict): void;
 }
 
 interface NativeBinding {
@@ -37,7 +41,11 @@ interface NativeBinding {
 const halfOrder = Buffer.from('7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0', 'hex');
 
 export function isLowS(signature: Uint8Array): boolean {
-  return Buffer.compare(signature.subarray(32, 64), halfOrder) <= 0;
+  for (let i = 0; i < halfOrder.length; i++) {
+    const difference = signature[32 + i]! - halfOrder[i]!;
+    if (difference !== 0) return difference < 0;
+  }
+  return true;
 }
 
 /** A signature of the network's public test key, to prove the binding before it decides about requests. */
@@ -48,7 +56,7 @@ const knownAnswer = {
     'hex',
   ),
   recoveryId: 0,
-  signer: '0172b2911af6a2491ff76ddec34acb7ae2c03ba1',
+  signer: addressTextWords('0x0172b2911af6a2491ff76ddec34acb7ae2c03ba1'),
 } as const;
 
 /** The native recovery, or why this machine has none. */
@@ -61,37 +69,43 @@ export function loadNativeRecovery(): SignerRecovery | { readonly unavailable: s
   } catch (cause) {
     return { unavailable: cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause) };
   }
-  const output = new Uint8Array(65);
+  const publicKey = new Uint8Array(new ArrayBuffer(68), 3, 65);
+  const known = new KnownKeys(publicKey);
   // Not a verification against a key that is known from before, which takes 0.84 of the time: it does not look at
   // the recovery id, so a request would be accepted or refused depending on who was seen here before.
-  const recover = ({ digest, signature, recoveryId }: SignedDigest): Uint8Array | undefined => {
-    if (!isLowS(signature)) return undefined;
+  const isSigner = ({ digest, signature, recoveryId }: SignedDigest, signer: Int32Array): boolean => {
+    if (!isLowS(signature)) return false;
     try {
-      return publicKeyAddress(binding.ecdsaRecover(signature, recoveryId, digest, false, output));
+      binding.ecdsaRecover(signature, recoveryId, digest, false, publicKey);
     } catch {
       // The library throws for r or s out of range and for points that do not exist.
-      return undefined;
+      return false;
     }
+    return known.isKeyOf(signer);
   };
-  const signer = recover(knownAnswer);
-  if (signer === undefined || Buffer.from(signer).toString('hex') !== knownAnswer.signer) {
+  if (!isSigner(knownAnswer, knownAnswer.signer)) {
     return { unavailable: 'the binding gives a wrong answer to a known signature' };
   }
-  return { kind: 'native', recover: (signed, done) => done(recover(signed)) };
+  return { kind: 'native', verify: (signed, signer, done) => done(isSigner(signed, signer)) };
 }
 
-/** Recovery elsewhere: `run` is the compute pool's task, asked through main. */
+/** Recovery elsewhere: `run` is the compute pool's task, asked through main, which answers the signer's 20 bytes. */
 export function createPoolRecovery(
   run: (signed: SignedDigest) => Promise<Uint8Array | undefined>,
 ): SignerRecovery {
   return {
     kind: 'pool',
-    recover(signed, done) {
-      if (!isLowS(signed.signature)) {
-        done(undefined);
+    verify({ digest, signature, recoveryId }, signer, done) {
+      if (!isLowS(signature)) {
+        done(false);
         return;
       }
-      run(signed).then(done, (error: unknown) => done(undefined, error));
+      // Copies, because the caller's memory holds the next request's by then.
+      const signed = { digest: Uint8Array.from(digest), signature: Uint8Array.from(signature), recoveryId };
+      run(signed).then(
+        (found) => done(found !== undefined && isAddressOf(signer, found)),
+        (error: unknown) => done(false, error),
+      );
     },
   };
 }

@@ -19,8 +19,9 @@ import { type SendOptions, send } from '#src/cli/send.js';
 import { UsageError } from '#src/cli/usageError.js';
 import { NodeError } from '#src/errors/nodeError.js';
 import { writeKeyFile } from '#src/keys/keyFile.js';
+import { addressTextWords } from '#src/lib/addressWords.js';
 import { oneModel, required, writeHome } from '#test/config/configHome.js';
-import { bytesOf, gatewayKey, hexOf } from '#test/keys/publicTestKeys.js';
+import { bytesOf, gatewayKey } from '#test/keys/publicTestKeys.js';
 import { temporaryFolder } from '#test/keys/temporaryFolder.js';
 
 interface Received {
@@ -107,12 +108,16 @@ function signerOf({ headers, body }: Received): string {
   const digest = personalDigest(legacyMessage(bodyHash, signed.timestamp, signed.nonce));
   const recovery = loadNativeRecovery();
   assert.ok(!('unavailable' in recovery));
-  let signer = '';
-  recovery.recover({ digest, signature: signed.signature, recoveryId: signed.recoveryId }, (address) => {
-    signer = address === undefined ? '' : `0x${hexOf(address)}`;
-  });
-  assert.equal(signer, signed.address);
-  return signer;
+  let isFound = false;
+  recovery.verify(
+    { digest, signature: signed.signature, recoveryId: signed.recoveryId },
+    addressTextWords(signed.address),
+    (isSigner) => {
+      isFound = isSigner;
+    },
+  );
+  assert.ok(isFound, `${signed.address} did not sign`);
+  return signed.address;
 }
 
 const expired = text('{"error":{"message":"too early","code":"auth_expired"}}', 401);
