@@ -91,18 +91,11 @@ function verifier(): Verify | undefined {
     const { isInTime, message, signature } = read(headers, body);
     if (!isInTime) return false;
     const bytes = Buffer.from(signature, 'hex');
-    let isGenuine = false;
-    recovery.verify(
-      {
-        digest: personalDigest(message),
-        signature: bytes.subarray(0, 64),
-        recoveryId: bytes[64] === 28 ? 1 : 0,
-      },
-      callerWords,
-      (isSigner) => {
-        isGenuine = isSigner;
-      },
-    );
-    return isGenuine;
+    const signed = {
+      digest: personalDigest(message),
+      signature: bytes.subarray(0, 64),
+      recoveryId: bytes[64] === 28 ? 1 : 0,
+    } as const;
+    return recovery.verify(signed, callerWords);
   };
 }

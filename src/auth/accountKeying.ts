@@ -82,22 +82,19 @@ class AccountClaim implements SignedClaim {
     this.#recovery = recovery;
   }
 
-  identify(done: Verdict): void {
-    done();
+  identify(done: (verdict: Verdict) => void): void {
+    done(undefined);
   }
 
-  verify(body: ReceivedBody, done: Verdict): void {
+  verify(body: ReceivedBody): Verdict | Promise<Verdict> {
     const { base, signature, bodySha256Hex } = this.#message;
     const refusal = bodyRefusal(bodySha256Hex, body);
-    if (refusal !== undefined) {
-      done(refusal);
-      return;
-    }
+    if (refusal !== undefined) return refusal;
     const signed = {
       digest: personalDigest(base, digest),
       signature: signature.subarray(0, 64),
       recoveryId: this.#recoveryId,
     };
-    checkSigner(this.#recovery, signed, this.caller, done);
+    return checkSigner(this.#recovery, signed, this.caller);
   }
 }

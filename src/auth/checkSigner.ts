@@ -8,13 +8,13 @@ export function checkSigner(
   recovery: SignerRecovery,
   signed: SignedDigest,
   caller: ClaimedCaller,
-  done: Verdict,
-): void {
-  recovery.verify(signed, caller.words, (isSigner, error) => {
-    if (isSigner) done();
-    else done(error === undefined ? new NodeError('auth_bad_signature') : recoveryError(error));
-  });
+): Verdict | Promise<Verdict> {
+  const answer = recovery.verify(signed, caller.words);
+  return typeof answer === 'boolean' ? verdictOn(answer) : answer.then(verdictOn, recoveryError);
 }
+
+const verdictOn = (isSigner: boolean): Verdict =>
+  isSigner ? undefined : new NodeError('auth_bad_signature');
 
 /** A full pool is a matter of load; anything else is a fault of this program. */
 function recoveryError(cause: unknown): NodeError {

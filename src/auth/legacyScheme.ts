@@ -47,13 +47,13 @@ class LegacyClaim implements SignedClaim {
     this.#recovery = recovery;
   }
 
-  identify(done: Verdict): void {
-    done();
+  identify(done: (verdict: Verdict) => void): void {
+    done(undefined);
   }
 
-  verify(body: ReceivedBody, done: Verdict): void {
+  verify(body: ReceivedBody): Verdict | Promise<Verdict> {
     const { timestamp, nonce, signature, recoveryId } = this.#signed;
     personalDigest(legacyMessage(body.sha256Hex, timestamp, nonce), digest);
-    checkSigner(this.#recovery, { digest, signature, recoveryId }, this.caller, done);
+    return checkSigner(this.#recovery, { digest, signature, recoveryId }, this.caller);
   }
 }

@@ -49,7 +49,7 @@ class SessionClaim implements SignedClaim {
     this.#sessions = sessions;
   }
 
-  identify(done: Verdict): void {
+  identify(done: (verdict: Verdict) => void): void {
     this.#sessions.find(this.#message.keyid.slice(sessionKeyidPrefix.length), (found) => {
       if (found === 'unavailable') {
         done(new NodeError('session_store_unavailable'));
@@ -60,19 +60,18 @@ class SessionClaim implements SignedClaim {
         this.caller = { address: found.caller, words: addressTextWords(found.caller) };
         this.endsAtS = Math.min(this.endsAtS, found.expiresAtS);
         this.#key = found.key;
-        done();
+        done(undefined);
       }
     });
   }
 
-  verify(body: ReceivedBody, done: Verdict): void {
+  verify(body: ReceivedBody): Verdict {
     const { base, signature, bodySha256Hex } = this.#message;
     if (this.#key === undefined) {
-      done(new NodeError('internal_error', { meta: { reason: 'the session was not looked up' } }));
-      return;
+      return new NodeError('internal_error', { meta: { reason: 'the session was not looked up' } });
     }
     const expected = createHmac('sha256', this.#key).update(base, 'latin1').digest();
     const isGenuine = timingSafeEqual(expected, signature);
-    done(bodyRefusal(bodySha256Hex, body) ?? (isGenuine ? undefined : new NodeError('auth_bad_signature')));
+    return bodyRefusal(bodySha256Hex, body) ?? (isGenuine ? undefined : new NodeError('auth_bad_signature'));
   }
 }

@@ -15,16 +15,13 @@ export interface SignedDigest {
   readonly recoveryId: 0 | 1;
 }
 
-/** With an `error` nobody could say. */
-export type SignerVerdict = (isSigner: boolean, error?: unknown) => void;
-
 export interface SignerRecovery {
   readonly kind: 'native' | 'pool';
   /**
-   * Recovers who signed and compares: `signer` is an address as five little-endian words. Calls back in the same tick
-   * when `kind` is `native`, and needs what it is given only until it returns.
+   * Recovers who signed and compares: `signer` is an address as five little-endian words. Answers at once when `kind` is
+   * `native`; a rejection means that nobody could say. Needs what it is given only until it returns.
    */
-  verify(signed: SignedDigest, signer: Int32Array, done: SignerVerdict): void;
+  verify(signed: SignedDigest, signer: Int32Array): boolean | Promise<boolean>;
 }
 
 interface NativeBinding {
@@ -86,7 +83,7 @@ export function loadNativeRecovery(): SignerRecovery | { readonly unavailable: s
   if (!isSigner(knownAnswer, knownAnswer.signer)) {
     return { unavailable: 'the binding gives a wrong answer to a known signature' };
   }
-  return { kind: 'native', verify: (signed, signer, done) => done(isSigner(signed, signer)) };
+  return { kind: 'native', verify: isSigner };
 }
 
 /** Recovery elsewhere: `run` is the compute pool's task, asked through main, which answers the signer's 20 bytes. */
@@ -95,17 +92,11 @@ export function createPoolRecovery(
 ): SignerRecovery {
   return {
     kind: 'pool',
-    verify({ digest, signature, recoveryId }, signer, done) {
-      if (!isLowS(signature)) {
-        done(false);
-        return;
-      }
+    verify({ digest, signature, recoveryId }, signer) {
+      if (!isLowS(signature)) return false;
       // Copies, because the caller's memory holds the next request's by then.
       const signed = { digest: Uint8Array.from(digest), signature: Uint8Array.from(signature), recoveryId };
-      run(signed).then(
-        (found) => done(found !== undefined && isAddressOf(signer, found)),
-        (error: unknown) => done(false, error),
-      );
+      return run(signed).then((found) => found !== undefined && isAddressOf(signer, found));
     },
   };
 }

@@ -79,11 +79,8 @@ test('what is signed is well formed, and recovers to the signer', () => {
         const bodyHash = createHash('sha256').update(body).digest('hex');
         const digest = personalDigest(legacyMessage(bodyHash, String(timestampS), nonce));
         const { signature, recoveryId } = headers;
-        let isFound = false;
-        recovery.verify({ digest, signature, recoveryId }, addressTextWords(headers.address), (isSigner) => {
-          isFound = isSigner;
-        });
-        assert.ok(isFound);
+        const words = addressTextWords(headers.address);
+        assert.equal(recovery.verify({ digest, signature, recoveryId }, words), true);
       },
     ),
     { numRuns: propertyRuns(200) },

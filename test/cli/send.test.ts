@@ -108,15 +108,9 @@ function signerOf({ headers, body }: Received): string {
   const digest = personalDigest(legacyMessage(bodyHash, signed.timestamp, signed.nonce));
   const recovery = loadNativeRecovery();
   assert.ok(!('unavailable' in recovery));
-  let isFound = false;
-  recovery.verify(
-    { digest, signature: signed.signature, recoveryId: signed.recoveryId },
-    addressTextWords(signed.address),
-    (isSigner) => {
-      isFound = isSigner;
-    },
-  );
-  assert.ok(isFound, `${signed.address} did not sign`);
+  const { signature, recoveryId } = signed;
+  const isSigner = recovery.verify({ digest, signature, recoveryId }, addressTextWords(signed.address));
+  assert.equal(isSigner, true, `${signed.address} did not sign`);
   return signed.address;
 }
 
