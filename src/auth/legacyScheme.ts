@@ -4,8 +4,8 @@
  */
 import { NodeError } from '../errors/nodeError.js';
 import type { ReceivedBody } from '../http/bodyReader.js';
-import { addressTextWords } from '../lib/addressWords.js';
 import { checkSigner } from './checkSigner.js';
+import { ClaimedCallers } from './claimedCallers.js';
 import { legacyMessage, personalDigest } from './digest.js';
 import { type LegacyHeaders, parseLegacyHeaders } from './legacyHeaders.js';
 import type { ClaimedCaller, SignatureScheme, SignedClaim, Verdict } from './signedClaim.js';
@@ -17,9 +17,10 @@ export interface LegacySchemeOptions {
 }
 
 export function createLegacyScheme(options: LegacySchemeOptions): SignatureScheme {
+  const callers = new ClaimedCallers();
   return {
     read({ headers }) {
-      const signed = parseLegacyHeaders(headers);
+      const signed = parseLegacyHeaders(headers, callers);
       return signed instanceof NodeError ? signed : new LegacyClaim(signed, options);
     },
   };
@@ -39,7 +40,7 @@ class LegacyClaim implements SignedClaim {
   readonly #recovery: SignerRecovery;
 
   constructor(signed: LegacyHeaders, { maxAgeS, recovery }: LegacySchemeOptions) {
-    this.caller = { address: signed.address, words: addressTextWords(signed.address) };
+    this.caller = signed.caller;
     this.signedAtS = signed.timestampS;
     this.endsAtS = signed.timestampS + maxAgeS + 1;
     this.nonce = signed.nonce;
