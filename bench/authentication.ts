@@ -17,11 +17,11 @@ import { genuineRequest } from '#test/auth/forgery.js';
 import { repeatableRandom } from '#test/json/repeatableRandom.js';
 
 const isSmoke = process.argv.includes('--smoke');
-const batches = isSmoke ? 4 : 60;
+const batches = isSmoke ? 4 : 400;
 /** Few, so that a round is over before the machine has turned to much else. */
-const perBatch = isSmoke ? 50 : 150;
+const perBatch = 24;
 const schemes: readonly SchemeName[] = ['legacy', 'rfc9421', 'session'];
-const strangersEvery = 6;
+const strangersEvery = 20;
 const bare = 'bare native recovery';
 const unsigned = 'nothing asked for';
 
@@ -104,7 +104,7 @@ interface Sample {
   readonly ratio: number;
   readonly addedRatio: number;
 }
-const warmUp = isSmoke ? 1 : 6;
+const warmUp = isSmoke ? 1 : 40;
 const samples = new Map<string, Sample[]>();
 for (let batch = -warmUp; batch < batches; batch++) {
   const bareUs = recoveryUs(stand);

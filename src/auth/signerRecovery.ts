@@ -4,6 +4,7 @@
  * pool, so that it never holds up a front's event loop.
  */
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { addressTextWords, isAddressOf } from '../lib/addressWords.js';
 import { KnownKeys } from './knownKeys.js';
 
@@ -24,14 +25,14 @@ export interface SignerRecovery {
   verify(signed: SignedDigest, signer: Int32Array): boolean | Promise<boolean>;
 }
 
+/** What the package's own checks stand before; it checks the lengths of what it reads once more. */
 interface NativeBinding {
-  ecdsaRecover(
-    signature: Uint8Array,
-    recoveryId: number,
-    digest: Uint8Array,
-    compressed: boolean,
-    output: Uint8Array,
-  ): Uint8Array;
+  /** @returns 0, or why there is no such key */
+  ecdsaRecover(publicKey: Uint8Array, signature: Uint8Array, recoveryId: number, digest: Uint8Array): number;
+}
+
+interface NativeAddon {
+  readonly Secp256k1: new () => NativeBinding;
 }
 
 /** Half the group order: a larger s has a twin, and one request must not have two valid signatures. */
@@ -58,32 +59,36 @@ const knownAnswer = {
 
 /** The native recovery, or why this machine has none. */
 export function loadNativeRecovery(): SignerRecovery | { readonly unavailable: string } {
-  let binding: NativeBinding;
   try {
-    // The package's main file falls back to a slow JavaScript implementation without a word; the binding
-    // itself throws.
-    binding = createRequire(import.meta.url)('secp256k1/bindings') as NativeBinding;
+    const verify = nativeVerification(openBinding());
+    if (verify(knownAnswer, knownAnswer.signer)) return { kind: 'native', verify };
+    return { unavailable: 'the binding gives a wrong answer to a known signature' };
   } catch (cause) {
     return { unavailable: cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause) };
   }
+}
+
+function nativeVerification(binding: NativeBinding): (signed: SignedDigest, signer: Int32Array) => boolean {
   const publicKey = new Uint8Array(new ArrayBuffer(68), 3, 65);
   const known = new KnownKeys(publicKey);
   // Not a verification against a key that is known from before, which takes 0.84 of the time: it does not look at
   // the recovery id, so a request would be accepted or refused depending on who was seen here before.
-  const isSigner = ({ digest, signature, recoveryId }: SignedDigest, signer: Int32Array): boolean => {
+  return ({ digest, signature, recoveryId }, signer) => {
     if (!isLowS(signature)) return false;
-    try {
-      binding.ecdsaRecover(signature, recoveryId, digest, false, publicKey);
-    } catch {
-      // The library throws for r or s out of range and for points that do not exist.
-      return false;
-    }
-    return known.isKeyOf(signer);
+    // Not 0 for r or s out of range and for points that do not exist.
+    return binding.ecdsaRecover(publicKey, signature, recoveryId, digest) === 0 && known.isKeyOf(signer);
   };
-  if (!isSigner(knownAnswer, knownAnswer.signer)) {
-    return { unavailable: 'the binding gives a wrong answer to a known signature' };
-  }
-  return { kind: 'native', verify: isSigner };
+}
+
+/**
+ * As the package opens it, without the checks that it puts before every call: they are made anew from strings each
+ * time, and what is passed here is of the right types and lengths. The package's main file would fall back to a slow
+ * JavaScript implementation without a word; this throws.
+ */
+function openBinding(): NativeBinding {
+  const place = dirname(createRequire(import.meta.url).resolve('secp256k1/package.json'));
+  const load = createRequire(join(place, 'package.json'))('node-gyp-build') as (place: string) => NativeAddon;
+  return new (load(place).Secp256k1)();
 }
 
 /** Recovery elsewhere: `run` is the compute pool's task, asked through main, which answers the signer's 20 bytes. */
