@@ -10,6 +10,8 @@ import type { AddressInfo } from 'node:net';
 import { recoverMessageAddress } from 'viem';
 import { legacyMessage, personalDigest } from '#src/auth/digest.js';
 import { loadNativeRecovery } from '#src/auth/signerRecovery.js';
+import type { AddressText } from '#src/lib/address.js';
+import { addressTextWords } from '#src/lib/addressWords.js';
 import { schedulerKey } from '#test/keys/publicTestKeys.js';
 
 type Verify = (headers: IncomingMessage['headers'], body: Buffer) => Promise<boolean> | boolean;
@@ -84,22 +86,16 @@ function verifier(): Verify | undefined {
   }
   const recovery = loadNativeRecovery();
   if ('unavailable' in recovery) throw new Error(recovery.unavailable);
-  const callerBytes = Buffer.from(caller.slice(2), 'hex');
+  const callerWords = addressTextWords(caller as AddressText);
   return (headers, body) => {
     const { isInTime, message, signature } = read(headers, body);
     if (!isInTime) return false;
     const bytes = Buffer.from(signature, 'hex');
-    let isGenuine = false;
-    recovery.recover(
-      {
-        digest: personalDigest(message),
-        signature: bytes.subarray(0, 64),
-        recoveryId: bytes[64] === 28 ? 1 : 0,
-      },
-      (signer) => {
-        isGenuine = signer !== undefined && callerBytes.equals(signer);
-      },
-    );
-    return isGenuine;
+    const signed = {
+      digest: personalDigest(message),
+      signature: bytes.subarray(0, 64),
+      recoveryId: bytes[64] === 28 ? 1 : 0,
+    } as const;
+    return recovery.verify(signed, callerWords);
   };
 }

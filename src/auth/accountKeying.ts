@@ -4,9 +4,8 @@
  */
 import { NodeError } from '../errors/nodeError.js';
 import type { ReceivedBody } from '../http/bodyReader.js';
-import { parseAddress } from '../lib/address.js';
-import { addressTextWords } from '../lib/addressWords.js';
 import { checkSigner } from './checkSigner.js';
+import { ClaimedCallers } from './claimedCallers.js';
 import { bodyRefusal } from './contentDigest.js';
 import { personalDigest } from './digest.js';
 import { accountKeyidPrefix } from './keyids.js';
@@ -27,16 +26,15 @@ const signatureBytes = 65;
 
 export function createAccountKeying({ chainId, recovery }: AccountKeyingOptions): Keying {
   const prefix = `${accountKeyidPrefix}${chainId}:`;
+  const callers = new ClaimedCallers(prefix.length);
   return {
     keyidPrefix: accountKeyidPrefix,
     keyidForm: `${prefix}<address>`,
     algorithm: accountAlgorithm,
     accepts(keyid) {
-      // `parseAddress` would take an address without its 0x, or with 0X, too.
-      const at = prefix.length;
-      return (
-        keyid.startsWith(prefix) && keyid.startsWith('0x', at) && parseAddress(keyid.slice(at)) !== undefined
-      );
+      // An address without its 0x, or with 0X, would be one, too.
+      const isWhole = keyid.startsWith(prefix) && keyid.startsWith('0x', prefix.length);
+      return isWhole && callers.named(keyid) !== undefined;
     },
     claim(message) {
       const { signature } = message;
@@ -45,12 +43,13 @@ export function createAccountKeying({ chainId, recovery }: AccountKeyingOptions)
         const text = 'The signature is not r, s and v in 65 bytes, v 0, 1, 27 or 28.';
         return new NodeError('auth_malformed', { message: text });
       }
-      const address = parseAddress(message.keyid.slice(prefix.length))!;
-      const caller = { address, words: addressTextWords(address) };
-      return new AccountClaim(message, caller, recoveryId, recovery);
+      return new AccountClaim(message, callers.named(message.keyid)!, recoveryId, recovery);
     },
   };
 }
+
+/** Of the request that is being verified. */
+const digest = new Uint8Array(32);
 
 class AccountClaim implements SignedClaim {
   readonly scheme = 'rfc9421';
@@ -79,22 +78,19 @@ class AccountClaim implements SignedClaim {
     this.#recovery = recovery;
   }
 
-  identify(done: Verdict): void {
-    done();
+  identify(done: (verdict: Verdict) => void): void {
+    done(undefined);
   }
 
-  verify(body: ReceivedBody, done: Verdict): void {
+  verify(body: ReceivedBody): Verdict | Promise<Verdict> {
     const { base, signature, bodySha256Hex } = this.#message;
     const refusal = bodyRefusal(bodySha256Hex, body);
-    if (refusal !== undefined) {
-      done(refusal);
-      return;
-    }
+    if (refusal !== undefined) return refusal;
     const signed = {
-      digest: personalDigest(base),
+      digest: personalDigest(base, digest),
       signature: signature.subarray(0, 64),
       recoveryId: this.#recoveryId,
     };
-    checkSigner(this.#recovery, signed, this.caller, done);
+    return checkSigner(this.#recovery, signed, this.caller);
   }
 }

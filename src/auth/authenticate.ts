@@ -13,7 +13,7 @@ import type { ClaimResult } from '../lib/nonceClaim.js';
 import type { CallerAuthority } from './authority.js';
 import { type ClockWindow, timestampRefusal } from './clockWindow.js';
 import type { NonceStore } from './nonceStore.js';
-import type { ClaimedCaller, SignatureScheme, SignedClaim } from './signedClaim.js';
+import type { ClaimedCaller, SignatureScheme, SignedClaim, Verdict } from './signedClaim.js';
 
 export type AuthOutcome = 'accepted' | 'bypassed' | 'error' | ErrorCodeName;
 
@@ -38,131 +38,166 @@ export interface AuthenticationOptions {
 
 /** Lets through only requests that a caller known to `authority` signed, each once. */
 export function authenticate(options: AuthenticationOptions, authority: CallerAuthority): Layer {
-  const { clock, window, nonces, schemes, count } = options;
-
-  const refuse = (x: Exchange, error: NodeError): void => {
-    count(error.code);
-    x.fail(error);
-  };
-
-  const claimAndServe = (x: Exchange, claim: SignedClaim, caller: ClaimedCaller, next: Handler): void => {
-    const nowS = nowSeconds(clock);
-    const { nonce, signedAtS, endsAtS } = claim;
-    const serve = (): void => {
-      count('accepted');
-      x.caller = caller.address;
-      x.signedBy = claim.scheme;
-      next(x);
-    };
-    const serveOnceMarked = (): void => {
-      if (signedAtS <= nowS || signedAtS <= options.recordedMarkS()) {
-        serve();
-        return;
-      }
-      options.recordMark(signedAtS).then(
-        () => x.attempt(serve),
-        (cause: unknown) => {
-          const message = 'The replay mark cannot be recorded.';
-          refuse(x, new NodeError('replay_table_full', { message, cause }));
-        },
-      );
-    };
-    const request = { caller: caller.words, nonce, timestampS: signedAtS, expiresAtS: endsAtS, nowS };
-    nonces.claim(request, (result, retryAfterS) =>
-      x.attempt(() => {
-        if (result === 'claimed') serveOnceMarked();
-        else refuse(x, new NodeError(claimRefusals[result], { meta: retryAfterS ? { retryAfterS } : {} }));
-      }),
-    );
-  };
-
-  const timeRefusal = ({ signedAtS, endsAtS, timestampName }: SignedClaim): NodeError | undefined => {
-    const nowS = nowSeconds(clock);
-    const refusal = timestampRefusal(signedAtS, nowS, window, timestampName);
-    if (refusal !== undefined || nowS < endsAtS) return refusal;
-    return new NodeError('auth_expired', { message: 'The signature has expired.' });
-  };
-
-  const verify = (x: Exchange, claim: SignedClaim, caller: ClaimedCaller, next: Handler): void =>
-    claim.verify(x.body, (forged) =>
-      x.attempt(() => {
-        if (forged !== undefined) {
-          count(forged.code === 'auth_bad_signature' ? forged.code : 'error');
-          x.fail(forged);
-          return;
-        }
-        // Again, because a body may take long to arrive: its nonce must not be free before it is claimed, and
-        // the caller may have been removed meanwhile.
-        const refusal = timeRefusal(claim) ?? standingRefusal(authority, caller);
-        if (refusal === undefined) claimAndServe(x, claim, caller, next);
-        else refuse(x, refusal);
-      }),
-    );
-
-  /** Once the signature has expired the rest of a body is of no use to anybody. */
-  const timeLeftMs = ({ endsAtS }: SignedClaim): number => Math.max(0, endsAtS * 1_000 - clock.nowMs());
   const bodyTooLate = (): NodeError => {
-    count('auth_expired');
+    options.count('auth_expired');
     return new NodeError('auth_expired', { message: 'The signature expired before the body was there.' });
   };
-
-  const receive = (x: Exchange, claim: SignedClaim, caller: ClaimedCaller, next: Handler): void => {
-    const refusal = standingRefusal(authority, caller);
-    if (refusal === undefined)
-      x.receiveBody(() => verify(x, claim, caller, next), timeLeftMs(claim), bodyTooLate);
-    else refuse(x, refusal);
+  const checks: Checks = { ...options, authority, bodyTooLate };
+  return (next) => (x) => {
+    x.phase = 'authenticate';
+    const claim = readClaim(options.schemes, x.head);
+    if (claim instanceof NodeError) {
+      options.count(claim.code);
+      x.fail(claim);
+    } else {
+      new SignedRequest(checks, x, claim, next).begin();
+    }
   };
+}
+
+interface Checks extends AuthenticationOptions {
+  readonly authority: CallerAuthority;
+  readonly bodyTooLate: () => NodeError;
+}
+
+/** The way of one request through the checks: an object, because a closure for each of its steps costs more. */
+class SignedRequest {
+  readonly #checks: Checks;
+  readonly #x: Exchange;
+  readonly #claim: SignedClaim;
+  readonly #next: Handler;
+
+  constructor(checks: Checks, x: Exchange, claim: SignedClaim, next: Handler) {
+    this.#checks = checks;
+    this.#x = x;
+    this.#claim = claim;
+    this.#next = next;
+  }
+
+  begin(): void {
+    const refusal = this.#timeRefusal(nowSeconds(this.#checks.clock));
+    if (refusal !== undefined) this.#refuse(refusal);
+    else if (this.#claim.caller === undefined) this.#identify();
+    else this.#receive(this.#claim.caller);
+  }
 
   /** For a claim that names no caller itself. */
-  const identify = (x: Exchange, claim: SignedClaim, next: Handler): void => {
+  #identify(): void {
     let isSameTick = true;
     let isIdentified = false;
     let isReceived = false;
     let unknown: NodeError | undefined;
     const goOn = (): void => {
-      const { caller } = claim;
+      const { caller } = this.#claim;
       if (unknown !== undefined || caller === undefined) {
-        refuse(x, unknown ?? new NodeError('auth_unknown_caller'));
+        this.#refuse(unknown ?? new NodeError('auth_unknown_caller'));
         return;
       }
       if (isSameTick) {
-        receive(x, claim, caller, next);
+        this.#receive(caller);
         return;
       }
-      const refusal = standingRefusal(authority, caller);
-      if (refusal === undefined) verify(x, claim, caller, next);
-      else refuse(x, refusal);
+      const refusal = standingRefusal(this.#checks.authority, caller);
+      if (refusal === undefined) this.#verify(caller);
+      else this.#refuse(refusal);
     };
-    claim.identify((refusal) => {
+    this.#claim.identify((refusal) => {
       unknown = refusal;
       isIdentified = true;
-      if (isSameTick || isReceived) x.attempt(goOn);
+      if (isSameTick || isReceived) this.#x.attempt(goOn);
     });
     if (isIdentified) return;
     // uWS drops a body that nobody asks for in the request's own tick, so it is received while the store answers.
     isSameTick = false;
-    x.receiveBody(
-      () => {
-        isReceived = true;
-        if (isIdentified) goOn();
-      },
-      timeLeftMs(claim),
-      bodyTooLate,
-    );
-  };
+    this.#receiveBody(() => {
+      isReceived = true;
+      if (isIdentified) goOn();
+    });
+  }
 
-  return (next) => (x) => {
-    x.phase = 'authenticate';
-    const claim = readClaim(schemes, x.head);
-    if (claim instanceof NodeError) {
-      refuse(x, claim);
+  #receive(caller: ClaimedCaller): void {
+    const refusal = standingRefusal(this.#checks.authority, caller);
+    if (refusal === undefined) this.#receiveBody(() => this.#verify(caller));
+    else this.#refuse(refusal);
+  }
+
+  #receiveBody(next: () => void): void {
+    const { clock, bodyTooLate } = this.#checks;
+    // Once the signature has expired the rest of a body is of no use to anybody.
+    const timeLeftMs = Math.max(0, this.#claim.endsAtS * 1_000 - clock.nowMs());
+    this.#x.receiveBody(next, timeLeftMs, bodyTooLate);
+  }
+
+  #verify(caller: ClaimedCaller): void {
+    const verdict = this.#claim.verify(this.#x.body);
+    if (verdict instanceof Promise) {
+      void verdict.then((later) => this.#x.attempt(() => this.#goOn(later, caller)));
+    } else {
+      this.#goOn(verdict, caller);
+    }
+  }
+
+  #goOn(forged: Verdict, caller: ClaimedCaller): void {
+    const { authority, clock, count } = this.#checks;
+    if (forged !== undefined) {
+      count(forged.code === 'auth_bad_signature' ? forged.code : 'error');
+      this.#x.fail(forged);
       return;
     }
-    const refusal = timeRefusal(claim);
-    if (refusal !== undefined) refuse(x, refusal);
-    else if (claim.caller === undefined) identify(x, claim, next);
-    else receive(x, claim, claim.caller, next);
-  };
+    // Again, because a body may take long to arrive: its nonce must not be free before it is claimed, and
+    // the caller may have been removed meanwhile.
+    const nowS = nowSeconds(clock);
+    const refusal = this.#timeRefusal(nowS) ?? standingRefusal(authority, caller);
+    if (refusal === undefined) this.#claimNonce(caller, nowS);
+    else this.#refuse(refusal);
+  }
+
+  #claimNonce(caller: ClaimedCaller, nowS: number): void {
+    const { nonce, signedAtS, endsAtS } = this.#claim;
+    const request = { caller: caller.words, nonce, timestampS: signedAtS, expiresAtS: endsAtS, nowS };
+    this.#checks.nonces.claim(request, (result, retryAfterS) =>
+      this.#x.attempt(() => {
+        if (result === 'claimed') this.#serveOnceMarked(caller, nowS);
+        else this.#refuse(new NodeError(claimRefusals[result], { meta: retryAfterS ? { retryAfterS } : {} }));
+      }),
+    );
+  }
+
+  #serveOnceMarked(caller: ClaimedCaller, nowS: number): void {
+    const { recordedMarkS, recordMark } = this.#checks;
+    const { signedAtS } = this.#claim;
+    if (signedAtS <= nowS || signedAtS <= recordedMarkS()) {
+      this.#serve(caller);
+      return;
+    }
+    recordMark(signedAtS).then(
+      () => this.#x.attempt(() => this.#serve(caller)),
+      (cause: unknown) => {
+        const message = 'The replay mark cannot be recorded.';
+        this.#refuse(new NodeError('replay_table_full', { message, cause }));
+      },
+    );
+  }
+
+  #serve(caller: ClaimedCaller): void {
+    const x = this.#x;
+    this.#checks.count('accepted');
+    x.caller = caller.address;
+    x.signedBy = this.#claim.scheme;
+    this.#next(x);
+  }
+
+  #refuse(error: NodeError): void {
+    this.#checks.count(error.code);
+    this.#x.fail(error);
+  }
+
+  #timeRefusal(nowS: number): NodeError | undefined {
+    const { signedAtS, endsAtS, timestampName } = this.#claim;
+    const refusal = timestampRefusal(signedAtS, nowS, this.#checks.window, timestampName);
+    if (refusal !== undefined || nowS < endsAtS) return refusal;
+    return new NodeError('auth_expired', { message: 'The signature has expired.' });
+  }
 }
 
 /** Where message signatures are taken and one is there, the legacy headers do not count. */

@@ -1,6 +1,5 @@
 /** Whether an address signed a digest, as a verdict on the request. Runs on the fronts. */
 import { NodeError, toNodeError } from '../errors/nodeError.js';
-import { isAddressOf } from '../lib/addressWords.js';
 import type { ClaimedCaller, Verdict } from './signedClaim.js';
 import type { SignedDigest, SignerRecovery } from './signerRecovery.js';
 
@@ -9,15 +8,13 @@ export function checkSigner(
   recovery: SignerRecovery,
   signed: SignedDigest,
   caller: ClaimedCaller,
-  done: Verdict,
-): void {
-  recovery.recover(signed, (signer, error) => {
-    if (error !== undefined) done(recoveryError(error));
-    else if (signer === undefined || !isAddressOf(caller.words, signer))
-      done(new NodeError('auth_bad_signature'));
-    else done();
-  });
+): Verdict | Promise<Verdict> {
+  const answer = recovery.verify(signed, caller.words);
+  return typeof answer === 'boolean' ? verdictOn(answer) : answer.then(verdictOn, recoveryError);
 }
+
+const verdictOn = (isSigner: boolean): Verdict =>
+  isSigner ? undefined : new NodeError('auth_bad_signature');
 
 /** A full pool is a matter of load; anything else is a fault of this program. */
 function recoveryError(cause: unknown): NodeError {

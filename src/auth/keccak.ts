@@ -2,22 +2,7 @@
  * Keccak-256 in WebAssembly (`assembly/keccak.ts`): about half a microsecond a block, where JavaScript, which has
  * no integers of 64 bits that are fast, takes eight. Runs wherever digests are made; each thread has its own.
  */
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-
-interface WasmMemory {
-  readonly buffer: ArrayBuffer;
-}
-
-/** Node has it; its types are the browser's. */
-declare const WebAssembly: {
-  readonly Memory: new (size: { initial: number; maximum: number }) => WasmMemory;
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (
-    module: object,
-    imports: { env: { memory: WasmMemory } },
-  ) => { readonly exports: unknown };
-};
+import { openWasmInstance } from '../lib/wasmInstance.js';
 
 interface Kernel {
   readonly absorb: (blocks: number, isFirst: number) => void;
@@ -37,8 +22,8 @@ const inputBytes = inputBlocks * blockBytes;
 
 let kernel: Kernel | undefined;
 
-/** @returns 32 bytes */
-export function keccak256(bytes: Uint8Array): Uint8Array {
+/** @returns 32 bytes; `into` saves the allocation */
+export function keccak256(bytes: Uint8Array, into?: Uint8Array): Uint8Array {
   kernel ??= openKernel();
   let from = 0;
   for (; bytes.length - from >= inputBytes; from += inputBytes) {
@@ -46,39 +31,41 @@ export function keccak256(bytes: Uint8Array): Uint8Array {
     kernel.absorb(inputBlocks, from === 0 ? 1 : 0);
   }
   kernel.input.set(from === 0 ? bytes : bytes.subarray(from));
-  return finish(kernel, bytes.length - from, from === 0);
+  return finish(kernel, bytes.length - from, from === 0, into);
 }
 
 /**
  * The same of a text of one byte a character.
- * @returns 32 bytes
+ * @returns 32 bytes; `into` saves the allocation
  */
-export function keccak256OfLatin1(text: string): Uint8Array {
-  if (text.length >= inputBytes) return keccak256(Buffer.from(text, 'latin1'));
+export function keccak256OfLatin1(text: string, into?: Uint8Array): Uint8Array {
+  if (text.length >= inputBytes) return keccak256(Buffer.from(text, 'latin1'), into);
   kernel ??= openKernel();
-  return finish(kernel, kernel.input.write(text, 'latin1'), true);
+  return finish(kernel, kernel.input.write(text, 'latin1'), true, into);
 }
 
 /** Pads what the input still holds of a message, less than `inputBytes`, and ends it. */
-function finish({ absorb, input, state }: Kernel, used: number, isFirst: boolean): Uint8Array {
+function finish(
+  { absorb, input, state }: Kernel,
+  used: number,
+  isFirst: boolean,
+  into: Uint8Array = new Uint8Array(digestBytes),
+): Uint8Array {
   const blocks = Math.floor(used / blockBytes) + 1;
   const end = blocks * blockBytes;
   input.fill(0, used, end);
   input[used] = 0x01;
   input[end - 1]! |= 0x80;
   absorb(blocks, isFirst ? 1 : 0);
-  return new Uint8Array(state);
+  into.set(state);
+  return into;
 }
 
 function openKernel(): Kernel {
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-  const path = fileURLToPath(import.meta.resolve('#dist/wasm/keccak.wasm'));
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(path)), {
-    env: { memory },
-  });
+  const { exports, memory } = openWasmInstance<Pick<Kernel, 'absorb'>>('keccak');
   return {
-    ...(exports as Pick<Kernel, 'absorb'>),
-    input: Buffer.from(memory.buffer, inputAt, inputBytes),
-    state: Buffer.from(memory.buffer, stateAt, digestBytes),
+    absorb: exports.absorb,
+    input: Buffer.from(memory, inputAt, inputBytes),
+    state: Buffer.from(memory, stateAt, digestBytes),
   };
 }

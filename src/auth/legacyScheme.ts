@@ -4,8 +4,8 @@
  */
 import { NodeError } from '../errors/nodeError.js';
 import type { ReceivedBody } from '../http/bodyReader.js';
-import { addressTextWords } from '../lib/addressWords.js';
 import { checkSigner } from './checkSigner.js';
+import { ClaimedCallers } from './claimedCallers.js';
 import { legacyMessage, personalDigest } from './digest.js';
 import { type LegacyHeaders, parseLegacyHeaders } from './legacyHeaders.js';
 import type { ClaimedCaller, SignatureScheme, SignedClaim, Verdict } from './signedClaim.js';
@@ -17,13 +17,17 @@ export interface LegacySchemeOptions {
 }
 
 export function createLegacyScheme(options: LegacySchemeOptions): SignatureScheme {
+  const callers = new ClaimedCallers();
   return {
     read({ headers }) {
-      const signed = parseLegacyHeaders(headers);
+      const signed = parseLegacyHeaders(headers, callers);
       return signed instanceof NodeError ? signed : new LegacyClaim(signed, options);
     },
   };
 }
+
+/** Of the request that is being verified. */
+const digest = new Uint8Array(32);
 
 class LegacyClaim implements SignedClaim {
   readonly scheme = 'legacy';
@@ -36,7 +40,7 @@ class LegacyClaim implements SignedClaim {
   readonly #recovery: SignerRecovery;
 
   constructor(signed: LegacyHeaders, { maxAgeS, recovery }: LegacySchemeOptions) {
-    this.caller = { address: signed.address, words: addressTextWords(signed.address) };
+    this.caller = signed.caller;
     this.signedAtS = signed.timestampS;
     this.endsAtS = signed.timestampS + maxAgeS + 1;
     this.nonce = signed.nonce;
@@ -44,13 +48,13 @@ class LegacyClaim implements SignedClaim {
     this.#recovery = recovery;
   }
 
-  identify(done: Verdict): void {
-    done();
+  identify(done: (verdict: Verdict) => void): void {
+    done(undefined);
   }
 
-  verify(body: ReceivedBody, done: Verdict): void {
+  verify(body: ReceivedBody): Verdict | Promise<Verdict> {
     const { timestamp, nonce, signature, recoveryId } = this.#signed;
-    const digest = personalDigest(legacyMessage(body.sha256Hex, timestamp, nonce));
-    checkSigner(this.#recovery, { digest, signature, recoveryId }, this.caller, done);
+    personalDigest(legacyMessage(body.sha256Hex, timestamp, nonce), digest);
+    return checkSigner(this.#recovery, { digest, signature, recoveryId }, this.caller);
   }
 }

@@ -38,14 +38,11 @@ const closingParenthesis = 0x29;
 /** Classes of characters, one bit each, by code below 128. */
 const isKeyStart = 1;
 const isKeyCharacter = 2;
-const isBase64Digit = 4;
 const classes = classesOf({
-  abcdefghijklmnopqrstuvwxyz: isKeyStart | isKeyCharacter | isBase64Digit,
-  ABCDEFGHIJKLMNOPQRSTUVWXYZ: isBase64Digit,
-  '0123456789': isKeyCharacter | isBase64Digit,
+  abcdefghijklmnopqrstuvwxyz: isKeyStart | isKeyCharacter,
+  '0123456789': isKeyCharacter,
   '*': isKeyStart | isKeyCharacter,
   '_.-': isKeyCharacter,
-  '+/': isBase64Digit,
 });
 
 function classesOf(table: Readonly<Record<string, number>>): Uint8Array {
@@ -54,6 +51,14 @@ function classesOf(table: Readonly<Record<string, number>>): Uint8Array {
     for (const character of characters) byCode[character.charCodeAt(0)] = bits;
   }
   return byCode;
+}
+
+const notBase64 = 0xff;
+const base64Values = new Uint8Array(128).fill(notBase64);
+for (const [value, digit] of [
+  ...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
+].entries()) {
+  base64Values[digit.charCodeAt(0)] = value;
 }
 
 /** False for codes from 128 up, and for the NaN behind the end of a text. */
@@ -85,8 +90,20 @@ function integerEnd(text: string, at: number): number {
   return digits > maxDigits || (digits > 1 && text.charCodeAt(at) === 0x30) ? at : end;
 }
 
-/** A Signature-Input with one member. */
-export function readPlainInput(text: string): PlainInput | undefined {
+/** What a Signature-Input says before its parameters. */
+interface PlainCover {
+  readonly label: string;
+  readonly components: readonly string[];
+  /** Where `label=` ends. */
+  readonly parametersAt: number;
+}
+
+/** By their text: a caller's requests cover the same components, and few kinds of clients there are. */
+const covers = new Map<string, PlainCover>();
+const maxCovers = 256;
+
+/** Of `label=("name" "name")`, all of it. */
+function readPlainCover(text: string): PlainCover | undefined {
   const labelEnd = keyEnd(text, 0);
   if (labelEnd === 0 || text.charCodeAt(labelEnd) !== equals) return undefined;
   let at = labelEnd + 1;
@@ -103,8 +120,22 @@ export function readPlainInput(text: string): PlainInput | undefined {
     if (text.charCodeAt(at) === space && text.charCodeAt(at + 1) === quote) at++;
     else break;
   }
-  if (text.charCodeAt(at) !== closingParenthesis) return undefined;
-  at++;
+  if (text.charCodeAt(at) !== closingParenthesis || at + 1 !== text.length) return undefined;
+  return { label: text.slice(0, labelEnd), components, parametersAt: labelEnd + 1 };
+}
+
+/** A Signature-Input with one member. */
+export function readPlainInput(text: string): PlainInput | undefined {
+  // One inside of a name leaves a text that is no cover.
+  let at = text.indexOf(')') + 1;
+  const coverText = text.slice(0, at);
+  let cover = covers.get(coverText);
+  if (cover === undefined) {
+    cover = readPlainCover(coverText);
+    if (cover === undefined) return undefined;
+    if (covers.size >= maxCovers) covers.clear();
+    covers.set(coverText, cover);
+  }
 
   let keyid: string | number | undefined;
   let alg: string | number | undefined;
@@ -137,8 +168,8 @@ export function readPlainInput(text: string): PlainInput | undefined {
     else if (name === 'alg' && alg === undefined) alg = value;
     else return undefined;
   }
-  const label = text.slice(0, labelEnd);
-  return { label, components, parameters: text.slice(labelEnd + 1), keyid, alg, nonce, created, expires };
+  const { label, components, parametersAt } = cover;
+  return { label, components, parameters: text.slice(parametersAt), keyid, alg, nonce, created, expires };
 }
 
 /** A dictionary with one member, a sequence of bytes: a Signature or a Content-Digest. */
@@ -150,10 +181,37 @@ export function readPlainBytes(text: string): PlainBytes | undefined {
     return undefined;
   }
   if (end < begin || text.charCodeAt(end) !== colon || (end - begin) % 4 !== 0) return undefined;
-  let at = begin;
-  while (isOf(isBase64Digit, text.charCodeAt(at))) at++;
-  const padding = end - at;
-  if (padding > 2) return undefined;
-  for (; at < end; at++) if (text.charCodeAt(at) !== equals) return undefined;
-  return { label: text.slice(0, labelEnd), bytes: Buffer.from(text.slice(begin, end), 'base64') };
+  const room = Buffer.allocUnsafe(((end - begin) / 4) * 3);
+  const length = decodeBase64(text, begin, end, room);
+  if (length < 0) return undefined;
+  const bytes = length === room.length ? room : room.subarray(0, length);
+  return { label: text.slice(0, labelEnd), bytes };
+}
+
+/**
+ * Decodes groups of four digits, of which the last may end in one or two signs of equality.
+ *
+ * @returns how many bytes they are; -1 when they are no base64
+ */
+function decodeBase64(text: string, begin: number, end: number, into: Uint8Array): number {
+  let digitsEnd = end;
+  if (end > begin && text.charCodeAt(end - 1) === equals) {
+    digitsEnd -= text.charCodeAt(end - 2) === equals ? 2 : 1;
+  }
+  let length = 0;
+  let bits = 0;
+  let held = 0;
+  for (let at = begin; at < digitsEnd; at++) {
+    const code = text.charCodeAt(at);
+    const value = code < 128 ? base64Values[code]! : notBase64;
+    if (value === notBase64) return -1;
+    held = (held << 6) | value;
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      into[length++] = held >> bits;
+      held &= 0xff;
+    }
+  }
+  return length;
 }

@@ -2,20 +2,21 @@
  * Message signatures by the key of a session (the scheme `session`): HMAC-SHA-256 over the signature base. What
  * a session signs counts as its caller's, who must be authorised at every request. Runs on the fronts.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { NodeError } from '../errors/nodeError.js';
 import type { ReceivedBody } from '../http/bodyReader.js';
-import { addressTextWords } from '../lib/addressWords.js';
+import { ClaimedCallers } from './claimedCallers.js';
 import { bodyRefusal } from './contentDigest.js';
+import { hmacSha256, macBytes } from './hmac.js';
 import { sessionKeyidPrefix } from './keyids.js';
 import type { Keying, SignedMessage } from './messageScheme.js';
 import type { SessionStore } from './sessionStore.js';
 import type { ClaimedCaller, SignedClaim, Verdict } from './signedClaim.js';
 
 const idForm = /^[0-9a-f]{32}$/;
-const macBytes = 32;
 
 export function createSessionKeying(sessions: SessionStore): Keying {
+  const callers = new ClaimedCallers();
   return {
     keyidPrefix: sessionKeyidPrefix,
     keyidForm: `${sessionKeyidPrefix}<session id>`,
@@ -23,7 +24,7 @@ export function createSessionKeying(sessions: SessionStore): Keying {
     accepts: (keyid) =>
       keyid.startsWith(sessionKeyidPrefix) && idForm.test(keyid.slice(sessionKeyidPrefix.length)),
     claim(message) {
-      if (message.signature.length === macBytes) return new SessionClaim(message, sessions);
+      if (message.signature.length === macBytes) return new SessionClaim(message, sessions, callers);
       return new NodeError('auth_malformed', { message: `The signature is not ${macBytes} bytes.` });
     },
   };
@@ -40,16 +41,18 @@ class SessionClaim implements SignedClaim {
   #key: Uint8Array | undefined;
   readonly #message: SignedMessage;
   readonly #sessions: SessionStore;
+  readonly #callers: ClaimedCallers;
 
-  constructor(message: SignedMessage, sessions: SessionStore) {
+  constructor(message: SignedMessage, sessions: SessionStore, callers: ClaimedCallers) {
     this.signedAtS = message.createdS;
     this.endsAtS = message.expiresS;
     this.nonce = message.nonce;
     this.#message = message;
     this.#sessions = sessions;
+    this.#callers = callers;
   }
 
-  identify(done: Verdict): void {
+  identify(done: (verdict: Verdict) => void): void {
     this.#sessions.find(this.#message.keyid.slice(sessionKeyidPrefix.length), (found) => {
       if (found === 'unavailable') {
         done(new NodeError('session_store_unavailable'));
@@ -57,22 +60,20 @@ class SessionClaim implements SignedClaim {
         const message = 'This session is not known here or has ended; make a new one.';
         done(new NodeError('auth_unknown_caller', { message }));
       } else {
-        this.caller = { address: found.caller, words: addressTextWords(found.caller) };
+        this.caller = this.#callers.named(found.caller);
         this.endsAtS = Math.min(this.endsAtS, found.expiresAtS);
         this.#key = found.key;
-        done();
+        done(undefined);
       }
     });
   }
 
-  verify(body: ReceivedBody, done: Verdict): void {
+  verify(body: ReceivedBody): Verdict {
     const { base, signature, bodySha256Hex } = this.#message;
     if (this.#key === undefined) {
-      done(new NodeError('internal_error', { meta: { reason: 'the session was not looked up' } }));
-      return;
+      return new NodeError('internal_error', { meta: { reason: 'the session was not looked up' } });
     }
-    const expected = createHmac('sha256', this.#key).update(base, 'latin1').digest();
-    const isGenuine = timingSafeEqual(expected, signature);
-    done(bodyRefusal(bodySha256Hex, body) ?? (isGenuine ? undefined : new NodeError('auth_bad_signature')));
+    const isGenuine = timingSafeEqual(hmacSha256(this.#key, base), signature);
+    return bodyRefusal(bodySha256Hex, body) ?? (isGenuine ? undefined : new NodeError('auth_bad_signature'));
   }
 }

@@ -16,8 +16,8 @@ export interface ClaimedCaller {
   readonly words: Int32Array;
 }
 
-/** Without a refusal the step succeeded. */
-export type Verdict = (refusal?: NodeError) => void;
+/** Why a step refuses; `undefined` when it succeeded. */
+export type Verdict = NodeError | undefined;
 
 export interface SignedClaim {
   readonly scheme: SchemeName;
@@ -31,12 +31,12 @@ export interface SignedClaim {
   readonly endsAtS: number;
   readonly nonce: string;
   /** Finds the caller where the headers do not name one. May call back in the same tick. */
-  identify(done: Verdict): void;
+  identify(done: (verdict: Verdict) => void): void;
   /**
    * Checks the signature, for the body that was received. `auth_bad_signature` when it is wrong, another code when
-   * nobody could say. May call back in the same tick.
+   * nobody could say. Answers at once where this thread can say by itself; never rejects.
    */
-  verify(body: ReceivedBody, done: Verdict): void;
+  verify(body: ReceivedBody): Verdict | Promise<Verdict>;
 }
 
 /** One way to sign. */

@@ -4,7 +4,9 @@
  * pool, so that it never holds up a front's event loop.
  */
 import { createRequire } from 'node:module';
-import { publicKeyAddress } from './digest.js';
+import { dirname, join } from 'node:path';
+import { addressTextWords, isAddressOf } from '../lib/addressWords.js';
+import { KnownKeys } from './knownKeys.js';
 
 export interface SignedDigest {
   /** 32 bytes. */
@@ -14,30 +16,34 @@ export interface SignedDigest {
   readonly recoveryId: 0 | 1;
 }
 
-/** `signer` is 20 bytes, or `undefined` when the signature is none; `error` when nobody could say. */
-export type RecoveryResult = (signer: Uint8Array | undefined, error?: unknown) => void;
-
 export interface SignerRecovery {
   readonly kind: 'native' | 'pool';
-  /** Calls back in the same tick when `kind` is `native`. */
-  recover(signed: SignedDigest, done: RecoveryResult): void;
+  /**
+   * Recovers who signed and compares: `signer` is an address as five little-endian words. Answers at once when `kind` is
+   * `native`; a rejection means that nobody could say. Needs what it is given only until it returns.
+   */
+  verify(signed: SignedDigest, signer: Int32Array): boolean | Promise<boolean>;
 }
 
+/** What the package's own checks stand before; it checks the lengths of what it reads once more. */
 interface NativeBinding {
-  ecdsaRecover(
-    signature: Uint8Array,
-    recoveryId: number,
-    digest: Uint8Array,
-    compressed: boolean,
-    output: Uint8Array,
-  ): Uint8Array;
+  /** @returns 0, or why there is no such key */
+  ecdsaRecover(publicKey: Uint8Array, signature: Uint8Array, recoveryId: number, digest: Uint8Array): number;
+}
+
+interface NativeAddon {
+  readonly Secp256k1: new () => NativeBinding;
 }
 
 /** Half the group order: a larger s has a twin, and one request must not have two valid signatures. */
 const halfOrder = Buffer.from('7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0', 'hex');
 
 export function isLowS(signature: Uint8Array): boolean {
-  return Buffer.compare(signature.subarray(32, 64), halfOrder) <= 0;
+  for (let i = 0; i < halfOrder.length; i++) {
+    const difference = signature[32 + i]! - halfOrder[i]!;
+    if (difference !== 0) return difference < 0;
+  }
+  return true;
 }
 
 /** A signature of the network's public test key, to prove the binding before it decides about requests. */
@@ -48,50 +54,54 @@ const knownAnswer = {
     'hex',
   ),
   recoveryId: 0,
-  signer: '0172b2911af6a2491ff76ddec34acb7ae2c03ba1',
+  signer: addressTextWords('0x0172b2911af6a2491ff76ddec34acb7ae2c03ba1'),
 } as const;
 
 /** The native recovery, or why this machine has none. */
 export function loadNativeRecovery(): SignerRecovery | { readonly unavailable: string } {
-  let binding: NativeBinding;
   try {
-    // The package's main file falls back to a slow JavaScript implementation without a word; the binding
-    // itself throws.
-    binding = createRequire(import.meta.url)('secp256k1/bindings') as NativeBinding;
+    const verify = nativeVerification(openBinding());
+    if (verify(knownAnswer, knownAnswer.signer)) return { kind: 'native', verify };
+    return { unavailable: 'the binding gives a wrong answer to a known signature' };
   } catch (cause) {
     return { unavailable: cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause) };
   }
-  const output = new Uint8Array(65);
-  // Not a verification against a key that is known from before, which takes 0.84 of the time: it does not look at
-  // the recovery id, so a request would be accepted or refused depending on who was seen here before.
-  const recover = ({ digest, signature, recoveryId }: SignedDigest): Uint8Array | undefined => {
-    if (!isLowS(signature)) return undefined;
-    try {
-      return publicKeyAddress(binding.ecdsaRecover(signature, recoveryId, digest, false, output));
-    } catch {
-      // The library throws for r or s out of range and for points that do not exist.
-      return undefined;
-    }
-  };
-  const signer = recover(knownAnswer);
-  if (signer === undefined || Buffer.from(signer).toString('hex') !== knownAnswer.signer) {
-    return { unavailable: 'the binding gives a wrong answer to a known signature' };
-  }
-  return { kind: 'native', recover: (signed, done) => done(recover(signed)) };
 }
 
-/** Recovery elsewhere: `run` is the compute pool's task, asked through main. */
+function nativeVerification(binding: NativeBinding): (signed: SignedDigest, signer: Int32Array) => boolean {
+  const publicKey = new Uint8Array(new ArrayBuffer(68), 3, 65);
+  const known = new KnownKeys(publicKey);
+  // Not a verification against a key that is known from before, which takes 0.84 of the time: it does not look at
+  // the recovery id, so a request would be accepted or refused depending on who was seen here before.
+  return ({ digest, signature, recoveryId }, signer) => {
+    if (!isLowS(signature)) return false;
+    // Not 0 for r or s out of range and for points that do not exist.
+    return binding.ecdsaRecover(publicKey, signature, recoveryId, digest) === 0 && known.isKeyOf(signer);
+  };
+}
+
+/**
+ * As the package opens it, without the checks that it puts before every call: they are made anew from strings each
+ * time, and what is passed here is of the right types and lengths. The package's main file would fall back to a slow
+ * JavaScript implementation without a word; this throws.
+ */
+function openBinding(): NativeBinding {
+  const place = dirname(createRequire(import.meta.url).resolve('secp256k1/package.json'));
+  const load = createRequire(join(place, 'package.json'))('node-gyp-build') as (place: string) => NativeAddon;
+  return new (load(place).Secp256k1)();
+}
+
+/** Recovery elsewhere: `run` is the compute pool's task, asked through main, which answers the signer's 20 bytes. */
 export function createPoolRecovery(
   run: (signed: SignedDigest) => Promise<Uint8Array | undefined>,
 ): SignerRecovery {
   return {
     kind: 'pool',
-    recover(signed, done) {
-      if (!isLowS(signed.signature)) {
-        done(undefined);
-        return;
-      }
-      run(signed).then(done, (error: unknown) => done(undefined, error));
+    verify({ digest, signature, recoveryId }, signer) {
+      if (!isLowS(signature)) return false;
+      // Copies, because the caller's memory holds the next request's by then.
+      const signed = { digest: Uint8Array.from(digest), signature: Uint8Array.from(signature), recoveryId };
+      return run(signed).then((found) => found !== undefined && isAddressOf(signer, found));
     },
   };
 }

@@ -13,6 +13,7 @@
  */
 import { type AddressText, addressBytes, addressText } from '../lib/address.js';
 import { addressWords } from '../lib/addressWords.js';
+import { hexByte } from '../lib/hex.js';
 import type { Session } from '../lib/session.js';
 import { lock, unlock } from './spinLock.js';
 
@@ -60,6 +61,12 @@ export class SessionTable {
   readonly #order: number;
   readonly #records: number;
   readonly #overflow: number;
+  /** The id that is looked for, and the record that was read last. */
+  readonly #wanted = new Int32Array(idWords);
+  readonly #record = new Int32Array(recordWords);
+  readonly #recordBytes = new Uint8Array(this.#record.buffer);
+  /** By slot, who was read there last. */
+  readonly #callers = new Map<number, { readonly words: Int32Array; readonly text: AddressText }>();
 
   constructor(memory: SharedArrayBuffer) {
     this.#words = new Int32Array(memory);
@@ -92,12 +99,14 @@ export class SessionTable {
 
   /** The session of that id, unless it has ended. */
   find(id: string, nowS: number): Session | undefined {
-    const wanted = idWordsOf(id);
+    const wanted = idWordsOf(id, this.#wanted);
     let bucket = this.#bucketOf(wanted);
     for (let seen = 0; seen < this.#buckets; seen++) {
       const first = bucket * slotsPerBucket;
       for (let slot = first; slot < first + slotsPerBucket; slot++) {
         if (Atomics.load(this.#words, this.#expiries + slot) <= nowS) continue;
+        // Mostly another session, which this one word tells.
+        if (Atomics.load(this.#words, this.#records + slot * recordWords) !== wanted[0]) continue;
         const found = this.#read(slot, wanted, nowS);
         if (found !== undefined) return { id, ...found };
       }
@@ -160,7 +169,7 @@ export class SessionTable {
   #read(slot: number, wanted: Int32Array, nowS: number): Omit<Session, 'id'> | undefined {
     const words = this.#words;
     const at = this.#records + slot * recordWords;
-    const record = new Int32Array(recordWords);
+    const record = this.#record;
     for (let attempt = 0; attempt < readAttempts; attempt++) {
       const version = Atomics.load(words, this.#versions + slot);
       if (version % 2 !== 0) continue;
@@ -168,9 +177,20 @@ export class SessionTable {
       const expiresAtS = Atomics.load(words, this.#expiries + slot);
       if (Atomics.load(words, this.#versions + slot) !== version) continue;
       if (expiresAtS <= nowS || !isSameId(record, wanted)) return undefined;
-      return { caller: callerOf(record), key: keyOf(record), expiresAtS };
+      return { caller: this.#callerOf(slot), key: this.#recordBytes.slice(keyAt * 4), expiresAtS };
     }
     return undefined;
+  }
+
+  /** The caller of the session that was read from a slot, mostly the one that was read there before. */
+  #callerOf(slot: number): AddressText {
+    const record = this.#record;
+    const before = this.#callers.get(slot);
+    if (before !== undefined && isSameCaller(record, before.words)) return before.text;
+    const words = record.slice(callerAt, keyAt);
+    const text = callerText(words);
+    this.#callers.set(slot, { words, text });
+    return text;
   }
 
   #bucketOf(record: Int32Array): number {
@@ -187,10 +207,16 @@ function recordOf({ id, caller, key }: Session): Int32Array {
   return record;
 }
 
-function idWordsOf(id: string): Int32Array {
-  const words = new Int32Array(idWords);
-  Buffer.from(words.buffer).write(id, 'hex');
-  return words;
+function idWordsOf(id: string, into = new Int32Array(idWords)): Int32Array {
+  for (let i = 0; i < idWords; i++) {
+    const at = i * 8;
+    into[i] =
+      hexByte(id, at) |
+      (hexByte(id, at + 2) << 8) |
+      (hexByte(id, at + 4) << 16) |
+      (hexByte(id, at + 6) << 24);
+  }
+  return into;
 }
 
 function isSameId(record: Int32Array, wanted: Int32Array): boolean {
@@ -198,13 +224,14 @@ function isSameId(record: Int32Array, wanted: Int32Array): boolean {
   return true;
 }
 
-/** Address words are little-endian whatever the machine is. */
-function callerOf(record: Int32Array): AddressText {
-  const bytes = Buffer.alloc(callerWords * 4);
-  for (let i = 0; i < callerWords; i++) bytes.writeInt32LE(record[callerAt + i]!, i * 4);
-  return addressText(bytes);
+function isSameCaller(record: Int32Array, words: Int32Array): boolean {
+  for (let i = 0; i < callerWords; i++) if (record[callerAt + i] !== words[i]) return false;
+  return true;
 }
 
-function keyOf(record: Int32Array): Uint8Array {
-  return Uint8Array.from(Buffer.from(record.buffer, keyAt * 4, keyWords * 4));
+/** Address words are little-endian whatever the machine is. */
+function callerText(words: Int32Array): AddressText {
+  const bytes = Buffer.alloc(callerWords * 4);
+  for (let i = 0; i < callerWords; i++) bytes.writeInt32LE(words[i]!, i * 4);
+  return addressText(bytes);
 }

@@ -1,19 +1,24 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { ClaimedCallers } from '#src/auth/claimedCallers.js';
 import { type LegacyHeaders, parseLegacyHeaders } from '#src/auth/legacyHeaders.js';
 import { NodeError } from '#src/errors/nodeError.js';
+import type { AddressText } from '#src/lib/address.js';
+import { addressTextWords } from '#src/lib/addressWords.js';
 import { propertyRuns } from '#test/runs.js';
 
 const address = '0x0172b2911af6A2491ff76dDEc34aCb7AE2c03BA1';
 const digits = `${'ab'.repeat(32)}${'12'.repeat(32)}1b`;
 const sound = { 'x-address': address, 'x-timestamp': '1750000000', 'x-nonce': 'n', 'x-signature': digits };
 
+const callers = new ClaimedCallers();
+
 type Changes = Readonly<Record<string, string | undefined>>;
 
 function parse(changes: Changes = {}): LegacyHeaders | NodeError {
   const headers = Object.entries({ ...sound, ...changes }).filter(([, value]) => value !== undefined);
-  return parseLegacyHeaders(new Map(headers as [string, string][]));
+  return parseLegacyHeaders(new Map(headers as [string, string][]), callers);
 }
 
 function accepted(changes: Changes = {}): LegacyHeaders {
@@ -31,7 +36,10 @@ function refusedWith(changes: Changes): string {
 describe('the headers of a signed request', () => {
   it('are taken apart', () => {
     assert.deepEqual(accepted(), {
-      address: address.toLowerCase(),
+      caller: {
+        address: address.toLowerCase(),
+        words: addressTextWords(address.toLowerCase() as AddressText),
+      },
       timestamp: '1750000000',
       timestampS: 1_750_000_000,
       nonce: 'n',
@@ -42,7 +50,7 @@ describe('the headers of a signed request', () => {
 
   it('name the same caller in every letter case, with or without 0x', () => {
     for (const spelled of [address.toLowerCase(), address.toUpperCase(), address.slice(2)]) {
-      assert.equal(accepted({ 'x-address': spelled }).address, address.toLowerCase());
+      assert.equal(accepted({ 'x-address': spelled }).caller.address, address.toLowerCase());
     }
   });
 
@@ -116,6 +124,27 @@ describe('the headers of a signed request', () => {
       { numRuns: propertyRuns(2_000) },
     );
     assert.equal(accepted({ 'x-nonce': '~'.repeat(512) }).nonce.length, 512);
+  });
+
+  it('hold a timestamp and a nonce of exactly these forms', () => {
+    const unit = fc.oneof(
+      { weight: 6, arbitrary: fc.constantFrom(...'0123456789') },
+      { weight: 1, arbitrary: fc.integer({ min: 0, max: 0x2ff }).map((code) => String.fromCharCode(code)) },
+    );
+    const text = fc.oneof(
+      fc.string({ unit, minLength: 1, maxLength: 13 }),
+      fc.string({ unit: fc.constantFrom('a', '~', ' ', '\u007f'), minLength: 500, maxLength: 520 }),
+    );
+    const isAccepted = (changes: Changes): boolean => !(parse(changes) instanceof NodeError);
+    fc.assert(
+      fc.property(text, (value) => {
+        const isTimestamp = /^\d{1,11}$/.test(value);
+        assert.equal(isAccepted({ 'x-timestamp': value }), isTimestamp);
+        if (isTimestamp) assert.equal(accepted({ 'x-timestamp': value }).timestampS, Number(value));
+        assert.equal(isAccepted({ 'x-nonce': value }), /^[\x20-\x7e]{1,512}$/.test(value));
+      }),
+      { numRuns: propertyRuns(2_000) },
+    );
   });
 
   it('of any text never throw', () => {

@@ -10,6 +10,7 @@ import { Writable } from 'node:stream';
 import { describe, type TestContext, test } from 'node:test';
 import { verifyRequest } from '@slicekit/erc8128';
 import { verifyMessage } from 'viem';
+import { ClaimedCallers } from '#src/auth/claimedCallers.js';
 import { legacyMessage, personalDigest } from '#src/auth/digest.js';
 import { parseLegacyHeaders } from '#src/auth/legacyHeaders.js';
 import { loadNativeRecovery } from '#src/auth/signerRecovery.js';
@@ -20,7 +21,7 @@ import { UsageError } from '#src/cli/usageError.js';
 import { NodeError } from '#src/errors/nodeError.js';
 import { writeKeyFile } from '#src/keys/keyFile.js';
 import { oneModel, required, writeHome } from '#test/config/configHome.js';
-import { bytesOf, gatewayKey, hexOf } from '#test/keys/publicTestKeys.js';
+import { bytesOf, gatewayKey } from '#test/keys/publicTestKeys.js';
 import { temporaryFolder } from '#test/keys/temporaryFolder.js';
 
 interface Received {
@@ -101,18 +102,19 @@ async function result(options: Partial<SendOptions>, terminal?: Terminal) {
 
 /** Who signed the request, as a node finds out. */
 function signerOf({ headers, body }: Received): string {
-  const signed = parseLegacyHeaders(new Map(Object.entries(headers) as [string, string][]));
+  const signed = parseLegacyHeaders(
+    new Map(Object.entries(headers) as [string, string][]),
+    new ClaimedCallers(),
+  );
   assert.ok(!(signed instanceof NodeError));
   const bodyHash = createHash('sha256').update(body).digest('hex');
   const digest = personalDigest(legacyMessage(bodyHash, signed.timestamp, signed.nonce));
   const recovery = loadNativeRecovery();
   assert.ok(!('unavailable' in recovery));
-  let signer = '';
-  recovery.recover({ digest, signature: signed.signature, recoveryId: signed.recoveryId }, (address) => {
-    signer = address === undefined ? '' : `0x${hexOf(address)}`;
-  });
-  assert.equal(signer, signed.address);
-  return signer;
+  const { signature, recoveryId } = signed;
+  const isSigner = recovery.verify({ digest, signature, recoveryId }, signed.caller.words);
+  assert.equal(isSigner, true, `${signed.caller.address} did not sign`);
+  return signed.caller.address;
 }
 
 const expired = text('{"error":{"message":"too early","code":"auth_expired"}}', 401);
