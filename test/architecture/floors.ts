@@ -29,6 +29,8 @@ export const areas: Readonly<Record<string, Area>> = {
   openai: { floor: 4, paths: ['src/openai/'] },
   challenge: { floor: 4, paths: ['src/challenge/'] },
   offers: { floor: 4, paths: ['src/offers/'] },
+  // What the node tells its operator by itself.
+  alerts: { floor: 4, paths: ['src/alerts/'] },
   // The other side of a challenge: what a scheduler runs.
   verifier: { floor: 4, paths: ['src/verifier/'] },
 
