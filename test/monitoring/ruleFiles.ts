@@ -27,10 +27,14 @@ interface RuleFile {
 export const ruleFiles: readonly string[] = readdirSync(rulesFolder).toSorted();
 
 const rules = ruleFiles.flatMap((file) =>
-  (parse(readFileSync(join(rulesFolder, file), 'utf8')) as RuleFile).groups.flatMap((group) => group.rules),
+  (parse(readFileSync(join(rulesFolder, file), 'utf8')) as RuleFile).groups.flatMap((group) =>
+    group.rules.map((rule) => ({ ...rule, file })),
+  ),
 );
 
-export const alerts: readonly AlertingRule[] = rules.filter((rule) => 'alert' in rule);
+export const alerts: readonly (AlertingRule & { readonly file: string })[] = rules.filter(
+  (rule) => 'alert' in rule,
+);
 /** Name to expression. */
 export const records: ReadonlyMap<string, string> = new Map(
   rules.flatMap((rule) => ('record' in rule ? [[rule.record, rule.expr] as const] : [])),
