@@ -24,6 +24,7 @@ import { nowSeconds, systemClock } from './lib/clock.js';
 import { deferred } from './lib/deferred.js';
 import type { Logger } from './logger/logger.js';
 import { watchEventLoop } from './metrics/eventLoopDelay.js';
+import { addMachineMetrics } from './metrics/machineMetrics.js';
 import { createNodeMetrics } from './metrics/nodeMetrics.js';
 import { addStoreGauge } from './metrics/storeMetrics.js';
 import {
@@ -33,12 +34,17 @@ import {
   snapshotMetrics,
 } from './metrics/threadMetrics.js';
 import { ThreadNumbers } from './metrics/threadNumbers.js';
+import { startAlerts } from './node/startAlerts.js';
 import { startChallenges } from './node/startChallenges.js';
 import { watchBackends } from './openai/backendWatch.js';
 import { createRouting, type RoutedModels } from './openai/routedModels.js';
 import { sessionStorePurpose } from './redis/sealedSession.js';
 import { watchStore } from './redis/watchStore.js';
-import type { RegistryThreadData, RegistryThreadMethods } from './registry/registryThread.js';
+import type {
+  RegistryThreadData,
+  RegistryThreadMethods,
+  RegistryThreadStatus,
+} from './registry/registryThread.js';
 import { BackendHealth } from './shm/backendHealth.js';
 import { Breakers } from './shm/breakers.js';
 import { FrontVitals } from './shm/frontVitals.js';
@@ -80,7 +86,7 @@ export interface WarmThreads {
 export interface ProviderNode {
   readonly port: number;
   readonly adminPort: number;
-  /** Loads both files again; a bad one changes nothing. Applies models, backends and log level. */
+  /** Loads both files again; a bad one changes nothing. Applies models, backends, log level and webhook. */
   reload(): Promise<void>;
   /** Lets open requests end, at most for the drain timeout, then closes everything. */
   close(): Promise<void>;
@@ -171,10 +177,14 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     });
     closers.push(() => pool.close());
 
+    const queued = () =>
+      models.models.map(({ name, lane }) => ({ model: name, waiting: lines.length(lane) }));
     const metricsRegistry = new MetricsRegistry();
+    addMachineMetrics(metricsRegistry, paths.home);
     const metrics = createNodeMetrics(
       metricsRegistry,
       {
+        isReady: async () => readinessNow(await registryStatus()).ready,
         requestsInFlight: () => inFlight.total(requestColumn),
         backends: () =>
           backendsOf(models).map((backend) => ({
@@ -183,7 +193,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
             ...backendWatch.reportOf(backend),
             breaker: breakers.state(backend.slot),
           })),
-        queued: () => models.models.map(({ name, lane }) => ({ model: name, waiting: lines.length(lane) })),
+        queued,
         replayEntries: () => replayTable.count(nowSeconds(clock)),
         replayCapacity: config.nonceCache.capacity,
       },
@@ -345,6 +355,8 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     let isDraining = false;
     const collect = async (): Promise<MetricsSnapshot[]> => {
       threadNumbers.forgetGauges();
+      // It asks a thread too: at the same time as the others, so that a scrape waits only once.
+      const own = snapshotMetrics(metricsRegistry);
       const ask = async (thread: string, { calls }: MeasuredThread): Promise<void> => {
         const take = threadNumbers.expect(thread);
         take(await calls.call('collectMetrics', undefined, threadReplyMs));
@@ -354,12 +366,14 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
         ask('registry', registry),
         ...frontThreads.map((front, index) => ask(`front-${index}`, front)),
       ]);
-      return [await snapshotMetrics(metricsRegistry), ...threadNumbers.snapshots];
+      return [await own, ...threadNumbers.snapshots];
     };
-    const readiness = async (): Promise<Readiness> =>
+    // A registry thread that is just being replaced does not answer; that is a reason, not an error.
+    const registryStatus = (): Promise<RegistryThreadStatus | undefined> =>
+      registry.calls.call('status', undefined, threadReplyMs).catch(() => undefined);
+    const readinessNow = (registries: RegistryThreadStatus | undefined): Readiness =>
       readinessOf({
-        // A registry thread that is just being replaced does not answer; that is a reason, not an error.
-        registries: await registry.calls.call('status', undefined, threadReplyMs).catch(() => undefined),
+        registries,
         backends: backendsOf(models).map((backend) => {
           const { isUp, kind, isModelListed } = backendWatch.reportOf(backend);
           return {
@@ -378,7 +392,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       host: config.admin.listenAddress,
       port: config.admin.listenPort,
       renderMetrics: async () => renderMetrics(await collect()),
-      readiness,
+      readiness: async () => readinessNow(await registryStatus()),
       log,
     });
     closers.push(() => admin.close());
@@ -394,6 +408,29 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       'listening',
     );
     challenges.begin();
+    const alerts = startAlerts({
+      config,
+      address: key.checksumAddress,
+      async read() {
+        const registries = await registryStatus();
+        return {
+          registries,
+          readiness: readinessNow(registries),
+          isDraining,
+          backends: backendsOf(models).map((backend) => ({
+            backend: backend.label,
+            isUp: backendWatch.reportOf(backend).isUp,
+          })),
+          queues: queued().map((line) => ({ ...line, maxWaiting: config.proxy.queue.maxWaiting })),
+          challenges: challenges.vitals(),
+        };
+      },
+      metricsRegistry,
+      clock,
+      log,
+    });
+    closers.push(() => alerts.close());
+    await alerts.use(config.alerts.webhookUrl);
     if (config.auth.schemes.includes('rfc9421') && isNameless(config)) {
       const remedy = 'set node.publicUrl or auth.authorities';
       log.warn(
@@ -434,11 +471,15 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
         await registry.calls.call('setLogLevel', logLevel).catch((err: unknown) => {
           log.warn({ err }, 'the registry thread keeps its log level');
         });
+        await alerts.use(fresh.config.alerts.webhookUrl);
         metrics.countReload('applied');
         const waiting = sectionsThatNeedRestart(config, fresh.config);
         if (waiting.length > 0)
           log.warn({ sections: waiting }, 'changed settings that only a restart applies');
-        log.info({ models: models.models.length, logLevel }, 'reloaded models, backends and log level');
+        log.info(
+          { models: models.models.length, logLevel },
+          'reloaded models, backends, log level and webhook',
+        );
       },
       async close() {
         isDraining = true;
@@ -461,10 +502,13 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
 
 type MeasuredThread = Pick<SupervisedThread<Pick<FrontMethods, 'collectMetrics'>>, 'calls'>;
 
+/** Sections of the configuration that a reload applies. */
+const reloaded: ReadonlySet<keyof Config> = new Set(['logger', 'alerts']);
+
 function sectionsThatNeedRestart(before: Config, after: Config): string[] {
   const sections = Object.keys(before) as (keyof Config)[];
   return sections.filter(
-    (name) => name !== 'logger' && JSON.stringify(before[name]) !== JSON.stringify(after[name]),
+    (name) => !reloaded.has(name) && JSON.stringify(before[name]) !== JSON.stringify(after[name]),
   );
 }
 

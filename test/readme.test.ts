@@ -6,10 +6,12 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { alertRules } from '#src/alerts/alertRules.js';
 import { loadConfig } from '#src/config/loadConfig.js';
 import { errorCodes } from '#src/errors/codes.js';
 import { gatewayKey } from './keys/publicTestKeys.js';
 import { temporaryFolder } from './keys/temporaryFolder.js';
+import { alerts } from './monitoring/ruleFiles.js';
 import { startProviderStand } from './provider/providerStand.js';
 import { byProver, serveChallenges } from './verifier/proverServer.js';
 import { proverAddress, ScriptedProver } from './verifier/scriptedProver.js';
@@ -26,8 +28,9 @@ const section = (heading: string): string =>
   readme.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ??
   assert.fail(`no section ${heading}`);
 
-/** Run elsewhere: by CI itself, by the demo's test, and by every end-to-end test. */
+/** Run elsewhere: by CI itself, by the tests of the demo and of monitoring, and by every end-to-end test. */
 const runElsewhere = new Set([
+  'sh config/monitoring.sh',
   'npm ci && npm run demo',
   'npm ci && npm run check',
   'npm ci',
@@ -130,6 +133,24 @@ describe('the README', () => {
         assert.ok(statuses.split(', ').includes(String(status)), `${code} has ${status}`);
       }
     }
+  });
+
+  it('lists every alert in its place', () => {
+    const text = section('Alerts and dashboards');
+    const rows = [...text.matchAll(/^\| `(\w+\.yaml)` \| (.*) \| (.*) \|$/gm)].map((match) => match.slice(1));
+    const quoted = (cell = ''): string[] => [...cell.matchAll(/`(\w+)`/g)].map((match) => `Fxn${match[1]}`);
+    const listed = rows.flatMap(([file, critical, warning]) => [
+      ...quoted(critical).map((name) => `${file} critical ${name}`),
+      ...quoted(warning).map((name) => `${file} warning ${name}`),
+    ]);
+    const made = alerts.map(({ file, labels, alert }) => `${file} ${labels['severity']} ${alert}`);
+    assert.deepEqual(listed.toSorted(), made.toSorted());
+
+    const seconds = (ms: number): string => `${ms / 1_000} s`;
+    assert.deepEqual(
+      [...text.matchAll(/^\| `(\w+)` \| .* \| (\d+ s) \| (\d+ s) \|$/gm)].map((match) => match.slice(1)),
+      alertRules.map(({ name, holdMs, clearMs }) => [name, seconds(holdMs), seconds(clearMs)]),
+    );
   });
 
   it('lists metrics that exist', () => {

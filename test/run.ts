@@ -37,6 +37,8 @@ const needs: Readonly<Record<string, Need>> = {
   nginx: { packages: ['nginx-light'] },
   openblas: { packages: ['libopenblas0-pthread'], files: ['libopenblas.so.0'] },
   openssl: { packages: ['openssl'] },
+  prometheus: { packages: ['prometheus'] },
+  promtool: { packages: ['prometheus'] },
   ps: { packages: ['procps'] },
   'redis-server': { packages: ['redis-server'] },
   script: { packages: ['bsdutils'] },
@@ -46,6 +48,7 @@ const needs: Readonly<Record<string, Need>> = {
     packages: ['chromium', 'libvulkan1'],
     files: [swiftshaderDriver, 'libvulkan.so.1'],
   },
+  'systemd-analyze': { packages: ['systemd'] },
   wrk: { packages: ['wrk'] },
 };
 

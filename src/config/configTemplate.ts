@@ -1,7 +1,6 @@
 /** The `config.yaml` of a first start: every key with its default, ready to run on Base Sepolia. */
 export const configTemplate = `# Configuration of the provider node. Checked at start and on reload (SIGHUP); \`fxn config check\`
-# prints what is in force. Every key below holds its default: what you delete stays as it is. Keys without
-# effect in this version are commented out; giving one is a warning.
+# prints what is in force. Every key below holds its default: what you delete stays as it is.
 #
 # Durations: "250ms" "5s" "1m30s" "2h".   Sizes: "512kb" "10mb" "1gb" (1 kb = 1024 bytes) or bytes.
 # Any value may take parts from the environment: \${NAME}, or \${NAME:-default} when NAME may be unset or
@@ -188,10 +187,10 @@ telemetry:
   # which is treated as a secret. "" = no traces.
   otlpEndpoint: ""
 
-# (no effect in this version)
-# alerts:
-#   # Receives alerts as JSON; "" = none. Treated as a secret.
-#   webhookUrl: ""
+alerts:
+  # Gets a POST with JSON when something begins to be wrong and when that ends: Slack, Discord, or a program of your
+  # own. "" = none. Treated as a secret; a reload applies it.
+  webhookUrl: ""
 
 # ---- Any HTTP API, sold per call ------------------------------------------------------------------------
 

@@ -4,16 +4,8 @@
  */
 import type { TreeReader } from './treeReader.js';
 
-/** Keys of `config.yaml` without effect; a group stands for everything in it. */
-export const keysWithoutEffect = ['alerts.webhookUrl'] as const;
-
-const noEffect = 'has no effect in this version';
-
 /** Reports problems and warnings on the tree of `config.yaml`. */
 export function checkUnbuiltFeatures(tree: TreeReader): void {
-  for (const path of keysWithoutEffect) {
-    if (tree.isGiven(path)) tree.warn(path, noEffect);
-  }
   if (tree.at('compute.gpu') === 'cuda') {
     tree.warn('compute.gpu', '"cuda" is not built yet; engines are chosen as with "auto"');
   }

@@ -51,6 +51,15 @@ export function createChallengeMetrics(
       registers: [],
     }),
   );
+  const lastAt = registry.add(
+    new Gauge({
+      name: 'fxn_challenge_last_timestamp_seconds',
+      help: 'When the last challenge was answered or refused, in Unix seconds; absent before the first.',
+      registers: [],
+    }),
+  );
+  // A gauge without labels begins at zero, which would be a challenge in 1970.
+  lastAt.remove();
   const multiplications = registry.add(
     new Histogram({
       name: 'challenge_matrix_mult_duration_ms',
@@ -122,6 +131,7 @@ export function createChallengeMetrics(
     countChallenge(type, outcome, durationS) {
       challenges.inc({ type, outcome });
       durations.observe({ type }, durationS);
+      lastAt.setToCurrentTime();
     },
     recordMultiplication(run) {
       multiplications.observe(run.durationMs);

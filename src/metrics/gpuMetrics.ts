@@ -86,6 +86,18 @@ export function addGpuMetrics(
 
   registry.add(
     new Gauge({
+      name: 'fxn_gpus',
+      help: 'GPUs of the last sample; absent without one, so also when sampling has come to a halt.',
+      registers: [],
+      collect() {
+        const sample = latest();
+        if (sample === undefined) this.remove();
+        else this.set(sample.stats.length);
+      },
+    }),
+  );
+  registry.add(
+    new Gauge({
       name: 'fxn_gpu_sample_age_seconds',
       help: 'Time since the GPUs were last sampled; absent without a sample.',
       registers: [],

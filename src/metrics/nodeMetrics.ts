@@ -7,6 +7,8 @@ import { addEventLoopDelay, type EventLoopDelay } from './eventLoopDelay.js';
 import type { MetricsRegistry } from './threadMetrics.js';
 
 export interface NodeMetricSources {
+  /** What `/ready` would say now. */
+  isReady(): Promise<boolean>;
   requestsInFlight(): number;
   /** Requests in flight and whether it answers, by backend label; a label may come more than once. */
   backends(): readonly {
@@ -36,6 +38,16 @@ export function createNodeMetrics(
   delay: EventLoopDelay,
 ): NodeMetrics {
   collectDefaultMetrics({ register: registry });
+  registry.add(
+    new Gauge({
+      name: 'fxn_ready',
+      help: '1 while the node can serve, 0 while something is missing; /ready says what.',
+      registers: [],
+      async collect() {
+        this.set((await sources.isReady()) ? 1 : 0);
+      },
+    }),
+  );
   registry.addGauge(
     'fxn_http_in_flight_requests',
     'Requests on the public port that are open.',

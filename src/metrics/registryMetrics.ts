@@ -25,6 +25,8 @@ export interface RegistryMetricSources {
   rpcs(): readonly RpcReading[];
   /** Whether this node's owner is an active provider; `undefined` while that is unknown. */
   isRegistered(): boolean | undefined;
+  /** Above this age a registry authorises nobody. */
+  readonly maxStalenessMs: number;
 }
 
 export interface RegistryMetrics<Kind extends string> {
@@ -77,6 +79,12 @@ export function createRegistryMetrics<Kind extends string>(
     'fxn_registry_block_age_seconds',
     'Time since the block of the last good snapshot was made; grows when the chain or the RPC endpoints stall.',
     ({ blockAgeMs }) => seconds(blockAgeMs),
+  );
+
+  registry.addGauge(
+    'fxn_registry_max_staleness_seconds',
+    'registry.maxStaleness: a registry that is older authorises nobody.',
+    () => sources.maxStalenessMs / 1000,
   );
 
   registry.add(

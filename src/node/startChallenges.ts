@@ -5,6 +5,7 @@
 import { answerChallenges, type ChallengeDesk } from '../challenge/answerChallenges.js';
 import { createCommitments } from '../challenge/commitments.js';
 import { createEndpointReachableChallenger } from '../challenge/endpointReachable.js';
+import { createFailureStreak } from '../challenge/failureStreak.js';
 import { createGpuStatsChallenger } from '../challenge/gpuStats.js';
 import { createIdentityChallenger } from '../challenge/identity.js';
 import { createMatrixMultiplicationChallenger } from '../challenge/matrixMultiplication.js';
@@ -29,6 +30,7 @@ import { NodeError } from '../errors/nodeError.js';
 import { createGpuSampler, type GpuSampler, type GpuSamplerStatus } from '../gpu/gpuSampler.js';
 import type { NodeKey } from '../keys/nodeKey.js';
 import type { Clock } from '../lib/clock.js';
+import type { GpuSample } from '../lib/gpuStat.js';
 import type { Logger } from '../logger/logger.js';
 import { createChallengeMetrics } from '../metrics/challengeMetrics.js';
 import { addGpuMetrics } from '../metrics/gpuMetrics.js';
@@ -48,7 +50,17 @@ export interface Challenges extends ChallengeDesk {
   begin(): void;
   /** What engines and telemetry are up to, for `/ready`. */
   details(): ChallengeDetails;
+  /** What alerts go by. */
+  vitals(): ChallengeVitals;
   close(): Promise<void>;
+}
+
+export interface ChallengeVitals {
+  readonly challenges: { readonly failedInARow: number; readonly lastFailure: string | undefined };
+  /** Of the last sample; empty without one. */
+  readonly gpus: readonly { readonly name: string; readonly temperatureC: number | null }[];
+  /** The most that a sample had since the start. */
+  readonly mostGpus: number;
 }
 
 export interface ChallengeDetails {
@@ -83,6 +95,7 @@ export function startChallenges(options: ChallengesOptions): Challenges {
   let hasBegun = false;
   let host: GpuHost | undefined;
   let sampler: GpuSampler | undefined;
+  let mostGpus = 0;
   const latest = () => sampler?.latest();
   const gpuMetrics = addGpuMetrics(metricsRegistry, latest, clock);
 
@@ -139,6 +152,7 @@ export function startChallenges(options: ChallengesOptions): Challenges {
     );
   };
 
+  const streak = createFailureStreak();
   const deadlineMs = compute.deadline + marginMs;
   const desk = answerChallenges({
     challengers: [
@@ -183,7 +197,12 @@ export function startChallenges(options: ChallengesOptions): Challenges {
       if ('refused' in result) throw NodeError.fromData(result.refused);
       return result.read;
     },
-    metrics,
+    metrics: {
+      countChallenge(type, outcome, durationS) {
+        metrics.countChallenge(type, outcome, durationS);
+        streak.add(outcome);
+      },
+    },
     log,
   });
 
@@ -191,7 +210,14 @@ export function startChallenges(options: ChallengesOptions): Challenges {
     if (hasBegun || closing.signal.aborted) return;
     hasBegun = true;
     clearTimeout(beginning);
-    sampler = createGpuSampler({ log, clock, onFailure: ({ source }) => gpuMetrics.countFailure(source) });
+    sampler = createGpuSampler({
+      log,
+      clock,
+      onSample({ stats }) {
+        mostGpus = Math.max(mostGpus, stats.length);
+      },
+      onFailure: ({ source }) => gpuMetrics.countFailure(source),
+    });
     const tested = testEngine(cpu).catch((thrown: unknown) => {
       if (closing.signal.aborted) return;
       cpuFailure = failureReason(thrown);
@@ -232,6 +258,7 @@ export function startChallenges(options: ChallengesOptions): Challenges {
       engines: engines(),
       gpus: { ...(sampler?.status() ?? notSampled), count: latest()?.stats.length ?? null },
     }),
+    vitals: () => ({ challenges: streak, gpus: gpusOf(latest()), mostGpus }),
     async close() {
       clearTimeout(beginning);
       closing.abort(new NodeError('draining'));
@@ -239,6 +266,12 @@ export function startChallenges(options: ChallengesOptions): Challenges {
     },
   };
 }
+
+const gpusOf = (sample: GpuSample | undefined): ChallengeVitals['gpus'] =>
+  (sample?.details ?? []).map(({ index, temperatureC }, place) => ({
+    name: `${index} ${sample?.stats[place]?.name ?? ''}`.trim(),
+    temperatureC,
+  }));
 
 const absentEngines = (reason: string): HostEngine[] =>
   hostedEngines.map((name) => ({ name, state: 'disabled', reason }));

@@ -119,6 +119,7 @@ export function startRegistryThread(data: RegistryThreadData, port: RegistryThre
       const state = watch.state();
       return state === 'unknown' ? undefined : state === 'active';
     },
+    maxStalenessMs: data.maxStalenessMs,
   });
 
   const readingOf = (registry: string, status: RegistryStatus): RegistryReading => ({

@@ -31,6 +31,8 @@ export const areas: Readonly<Record<string, Area>> = {
   offers: { floor: 4, paths: ['src/offers/'] },
   // What the owner of a provider does on the chain.
   provider: { floor: 4, paths: ['src/provider/'] },
+  // What the node tells its operator by itself.
+  alerts: { floor: 4, paths: ['src/alerts/'] },
   // The other side of a challenge: what a scheduler runs.
   verifier: { floor: 4, paths: ['src/verifier/'] },
 

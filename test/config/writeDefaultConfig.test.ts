@@ -9,7 +9,6 @@ import { keyPaths } from '#src/config/knownKeys.js';
 import { loadConfig } from '#src/config/loadConfig.js';
 import { FlatBackendFile, ModelListFile } from '#src/config/modelBackends.js';
 import { modelBackendTemplate } from '#src/config/modelBackendTemplate.js';
-import { keysWithoutEffect } from '#src/config/unbuiltFeatures.js';
 import { writeDefaultConfig } from '#src/config/writeDefaultConfig.js';
 import { NodeError } from '#src/errors/nodeError.js';
 import { homePaths } from '#src/lib/homePaths.js';
@@ -56,47 +55,26 @@ const gives = (text: string, path: string): boolean =>
       .map((key) => (key === '0' ? 0 : key)),
   );
 
-/** A template with the keys that it comments out; a comment in such a comment stays one. */
-const uncommented = (text: string, keys: readonly string[]): string =>
-  text.replaceAll(/^( *)# ( *)(\w+):(?= |$)/gm, (line, before: string, indent: string, key: string) =>
-    keys.includes(key) ? `${before}${indent}${key}:` : line,
-  );
-
-const configKeys = keyPaths(Config).map((path) => path.split('.').at(-1)!);
-const wholeConfigTemplate = uncommented(configTemplate, configKeys);
-const wholeModelTemplate = modelBackendTemplate;
-
-test('the templates name every key of their schemas, in a comment when it has no effect', () => {
+test('the templates name every key of their schemas', () => {
   const missing = [
-    ...keyPaths(Config).filter((path) => !gives(wholeConfigTemplate, path)),
-    ...keyPaths(ModelListFile).filter((path) => !gives(wholeModelTemplate, path)),
+    ...keyPaths(Config).filter((path) => !gives(configTemplate, path)),
+    ...keyPaths(ModelListFile).filter((path) => !gives(modelBackendTemplate, path)),
     ...keyPaths(FlatBackendFile).filter((key) => !modelBackendTemplate.includes(`# ${key}:`)),
   ];
   assert.deepEqual(missing, []);
 });
 
-for (const [what, config] of Object.entries({
-  'the template of config.yaml': configTemplate,
-  'the template of config.yaml with its commented keys': wholeConfigTemplate,
-})) {
-  test(`${what} holds the defaults and nothing else`, (t) => {
-    const shipped = load(t, { config }).config;
-    const defaults = load(t, {}).config;
-    const { rpcProvider, schedulerAddress, registry, keys, ...rest } = shipped;
-    assert.deepEqual(
-      { ...rest, rpcProvider: defaults.rpcProvider, schedulerAddress, registry, keys: defaults.keys },
-      defaults,
-    );
-    assert.match(keys.file, /nodekey\.json$/);
-    assert.equal(rpcProvider.length, 1);
-  });
-}
-
-test('exactly the keys without effect are commented out', (t) => {
-  const { warnings } = load(t, { config: wholeConfigTemplate, modelBackend: wholeModelTemplate });
-  const warned = warnings.map((warning) => / (\S+): .*no effect/.exec(warning)?.[1] ?? warning);
-  const expected = [...keysWithoutEffect];
-  assert.deepEqual(warned.toSorted(), expected.toSorted());
+test('the template of config.yaml holds the defaults and nothing else, without a warning', (t) => {
+  const { config: shipped, warnings } = load(t, { config: configTemplate });
+  const defaults = load(t, {}).config;
+  const { rpcProvider, schedulerAddress, registry, keys, ...rest } = shipped;
+  assert.deepEqual(
+    { ...rest, rpcProvider: defaults.rpcProvider, schedulerAddress, registry, keys: defaults.keys },
+    defaults,
+  );
+  assert.match(keys.file, /nodekey\.json$/);
+  assert.equal(rpcProvider.length, 1);
+  assert.deepEqual(warnings, []);
 });
 
 test('the forms in the comments of the model backend template load as well', (t) => {

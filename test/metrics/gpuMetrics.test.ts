@@ -71,6 +71,7 @@ describe('metrics of GPUs', () => {
       `DCGM_FI_DEV_SM_CLOCK{${labels}} 1755`,
       `DCGM_FI_DEV_MEM_CLOCK{${labels}} 2619`,
       `DCGM_FI_DEV_XID_ERRORS{${labels}} 0`,
+      'fxn_gpus 1',
       'fxn_gpu_sample_age_seconds 2.5',
     ]);
   });
@@ -84,6 +85,7 @@ describe('metrics of GPUs', () => {
     };
     assert.deepEqual(await createScrape(sample).lines(), [
       'DCGM_FI_DEV_XID_ERRORS{gpu="1",UUID="",device="gpu1",modelName=""} 79',
+      'fxn_gpus 1',
       'fxn_gpu_sample_age_seconds 0',
     ]);
   });
