@@ -2,7 +2,7 @@
  * What answers challenges, put together: engines, telemetry, commitments and the challengers. The list of challengers
  * below is the list of types that this node knows. Runs in main.
  */
-import { answerChallenges, type ChallengeDesk } from '../challenge/answerChallenges.js';
+import { answerChallenges, type ChallengeDesk, type EndedChallenge } from '../challenge/answerChallenges.js';
 import { createCommitments } from '../challenge/commitments.js';
 import { createEndpointReachableChallenger } from '../challenge/endpointReachable.js';
 import { createGpuStatsChallenger } from '../challenge/gpuStats.js';
@@ -29,6 +29,8 @@ import { NodeError } from '../errors/nodeError.js';
 import { createGpuSampler, type GpuSampler, type GpuSamplerStatus } from '../gpu/gpuSampler.js';
 import type { NodeKey } from '../keys/nodeKey.js';
 import type { Clock } from '../lib/clock.js';
+import type { GpuSample } from '../lib/gpuStat.js';
+import { Ring } from '../lib/ring.js';
 import type { Logger } from '../logger/logger.js';
 import { createChallengeMetrics } from '../metrics/challengeMetrics.js';
 import { addGpuMetrics } from '../metrics/gpuMetrics.js';
@@ -48,8 +50,16 @@ export interface Challenges extends ChallengeDesk {
   begin(): void;
   /** What engines and telemetry are up to, for `/ready`. */
   details(): ChallengeDetails;
+  /** The last challenges, the newest first. */
+  recent(): readonly RecordedChallenge[];
+  gpus(): GpuSample | undefined;
   close(): Promise<void>;
 }
+
+export type RecordedChallenge = EndedChallenge & {
+  /** Unix milliseconds. */
+  readonly atMs: number;
+};
 
 export interface ChallengeDetails {
   readonly engines: readonly EngineState[];
@@ -66,6 +76,8 @@ export interface EngineState {
 
 /** A multiplication's own deadline says more than the one of its challenge. */
 const marginMs = 1_000;
+/** Of the challenges that are shown. */
+const recentChallenges = 50;
 /** Looking for engines and testing them takes as long as all else that a node does until it serves: that comes first. */
 const beginDelayMs = 1_000;
 
@@ -78,6 +90,7 @@ export function startChallenges(options: ChallengesOptions): Challenges {
   /** Both use the same cores; until they were measured the compute threads, which need no other process, do. */
   let isOpenblasFaster = false;
   const closing = new AbortController();
+  const recent = new Ring<RecordedChallenge>(recentChallenges);
   const absence = compute.gpu === 'off' ? 'compute.gpu is off' : 'no GPU and no OpenBLAS was found';
   let beginning: NodeJS.Timeout | undefined;
   let hasBegun = false;
@@ -184,6 +197,7 @@ export function startChallenges(options: ChallengesOptions): Challenges {
       return result.read;
     },
     metrics,
+    onEnd: (ended) => recent.push({ atMs: clock.nowMs(), ...ended }),
     log,
   });
 
@@ -232,6 +246,8 @@ export function startChallenges(options: ChallengesOptions): Challenges {
       engines: engines(),
       gpus: { ...(sampler?.status() ?? notSampled), count: latest()?.stats.length ?? null },
     }),
+    recent: () => recent.items().reverse(),
+    gpus: latest,
     async close() {
       clearTimeout(beginning);
       closing.abort(new NodeError('draining'));
