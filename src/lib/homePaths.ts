@@ -17,6 +17,8 @@ export interface HomePaths {
   readonly sharedStoreFile: string;
   /** Held by the running node. */
   readonly lockFile: string;
+  /** What opens the web console; written when it is first asked for. */
+  readonly consoleTokenFile: string;
   /** Last good registry snapshots, for a restart while every RPC is down. */
   readonly snapshotsFolder: string;
 }
@@ -60,6 +62,7 @@ export function homePaths(home: string, overrides: FileOverrides = {}): HomePath
     replayMarkFile: join(root, 'replay-mark'),
     sharedStoreFile: join(root, 'shared-store'),
     lockFile: join(root, 'node.lock'),
+    consoleTokenFile: join(root, 'console-token'),
     snapshotsFolder: join(root, 'snapshots'),
   });
 }

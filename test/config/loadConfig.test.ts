@@ -31,7 +31,7 @@ test('fills in every default when only the three required keys are given', (t) =
       publicIpService: 'https://api.ipify.org',
       tls: { certFile: '', keyFile: '' },
     },
-    admin: { listenAddress: '127.0.0.1', listenPort: 9090 },
+    admin: { listenAddress: '127.0.0.1', listenPort: 9090, hosts: [] },
     logger: { verbosity: 'info' },
     rpcProvider: ['https://rpc.example.com'],
     schedulerAddress: schedulerAddress.toLowerCase(),
