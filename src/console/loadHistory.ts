@@ -139,9 +139,10 @@ export class LoadHistory {
     });
   }
 
-  /** Rows that were sampled after the given time. */
+  /** Rows that were sampled after the given time; all where that lies ahead, because the clock was set back. */
   document(afterMs: number): HistoryDocument {
-    const points = this.#points.items().filter(({ atMs }) => atMs > afterMs);
+    const isAhead = afterMs > (this.newest?.atMs ?? 0);
+    const points = this.#points.items().filter(({ atMs }) => isAhead || atMs > afterMs);
     const column = <Name extends keyof LoadPoint>(name: Name): LoadPoint[Name][] =>
       points.map((point) => point[name]);
     return {

@@ -29,6 +29,7 @@ export interface ChartProps {
 }
 
 const heightPx = 132;
+const youngS = 60;
 const axisFont = '11px system-ui, sans-serif';
 
 export function Chart({ title, atMs, spanS, series, format, atLeast, theme }: ChartProps) {
@@ -103,10 +104,16 @@ function plotOptions(
     height: heightPx,
     legend: { show: false },
     cursor: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 22, 0, 0],
     scales: {
-      // Always the same stretch of time, so that a young history does not look like a long one.
-      x: { time: true, range: (_plot, _from, to) => [(to ?? Date.now() / 1_000) - spanS, to ?? 0] },
+      // A young history fills the width, once it is a minute long.
+      x: {
+        time: true,
+        range: (_plot, from, to) => {
+          const end = to ?? Date.now() / 1_000;
+          return [Math.max(end - spanS, Math.min(from ?? end, end - youngS)), end];
+        },
+      },
       y: { range: (_plot, _from, to) => [0, Math.max(atLeast, (to ?? 0) * 1.1)] },
     },
     axes: [

@@ -1,9 +1,9 @@
 /** The last minutes as charts. Runs in the browser. */
 import { useState } from 'preact/hooks';
-import type { HistoryDocument } from '../statusDocument.js';
+import type { Column, GpuHistory, HistoryDocument } from '../statusDocument.js';
 import { Chart, type ChartSeries } from './chart.js';
-import { count, duration } from './format.js';
-import { Empty, Panel } from './parts.js';
+import { bytes, count, duration } from './format.js';
+import { Panel } from './parts.js';
 
 const spans = [
   [120, '2 min'],
@@ -38,13 +38,17 @@ export function Charts({ history, theme }: { history: HistoryDocument; theme: st
         />
         <Chart
           {...shared}
-          title="Tokens per second"
+          title="Tokens out per second"
           format={count}
           atLeast={10}
-          series={[
-            line('out', history.outputTokensPerSecond, '--line-1', true),
-            line('in', history.inputTokensPerSecond, '--line-2'),
-          ]}
+          series={[line('out', history.outputTokensPerSecond, '--line-1', true)]}
+        />
+        <Chart
+          {...shared}
+          title="Tokens in per second"
+          format={count}
+          atLeast={10}
+          series={[line('in', history.inputTokensPerSecond, '--line-3', true)]}
         />
         <Chart
           {...shared}
@@ -77,7 +81,7 @@ export function Charts({ history, theme }: { history: HistoryDocument; theme: st
             line('waiting', history.queued, '--line-3'),
           ]}
         />
-        <GpuChart history={history} shared={shared} />
+        {history.gpus.length > 0 && <GpuCharts gpus={history.gpus} shared={shared} />}
       </div>
     </Panel>
   );
@@ -89,27 +93,27 @@ type Shared = { readonly atMs: readonly number[]; readonly spanS: number; readon
 const chartedGpus = 3;
 const gpuColours = ['--line-1', '--line-2', '--line-3'] as const;
 
-function GpuChart({ history, shared }: { history: HistoryDocument; shared: Shared }) {
-  if (history.gpus.length === 0) {
-    return (
-      <div class="chart">
-        <p class="chart-title">GPU utilization</p>
-        <Empty>No GPU is known on this machine, so there is nothing to draw.</Empty>
-      </div>
-    );
-  }
+function GpuCharts({ gpus, shared }: { gpus: readonly GpuHistory[]; shared: Shared }) {
+  const charted = gpus.slice(0, chartedGpus);
+  const series = (values: (gpu: GpuHistory) => Column): ChartSeries[] =>
+    charted.map((gpu, place) => line(`GPU ${gpu.index}`, values(gpu), gpuColours[place] ?? '--line-1'));
   return (
-    <Chart
-      {...shared}
-      title="GPU utilization"
-      format={(value) => (value === null ? count(value) : `${count(value)} %`)}
-      atLeast={100}
-      series={history.gpus
-        .slice(0, chartedGpus)
-        .map(({ index, utilizationPercent }, place) =>
-          line(`GPU ${index}`, utilizationPercent, gpuColours[place] ?? '--line-1'),
-        )}
-    />
+    <>
+      <Chart
+        {...shared}
+        title="GPU utilization"
+        format={(value) => (value === null ? count(value) : `${count(value)} %`)}
+        atLeast={100}
+        series={series(({ utilizationPercent }) => utilizationPercent)}
+      />
+      <Chart
+        {...shared}
+        title="GPU memory in use"
+        format={(value) => bytes(value === null ? null : value * 1_048_576)}
+        atLeast={1_024}
+        series={series(({ memoryUsedMiB }) => memoryUsedMiB)}
+      />
+    </>
   );
 }
 

@@ -1,9 +1,10 @@
 /** The page of a signed-in operator. Runs in the browser. */
 import { useEffect, useState } from 'preact/hooks';
 import { Access } from './access.js';
-import { Backends, Gpus } from './backends.js';
+import { Backends } from './backends.js';
 import { Chain } from './chain.js';
 import { Charts } from './charts.js';
+import { Compute } from './compute.js';
 import { dateTime, shortAddress, span } from './format.js';
 import { type LiveNode, useLiveNode } from './liveNode.js';
 import { Operations } from './operations.js';
@@ -17,6 +18,7 @@ const places = [
   ['backends', 'Backends'],
   ['requests', 'Requests'],
   ['challenges', 'Challenges'],
+  ['compute', 'GPUs'],
   ['chain', 'Chain'],
   ['access', 'Access'],
   ['configuration', 'Configuration'],
@@ -118,8 +120,8 @@ function Body({ node, theme }: { node: LiveNode; theme: string }) {
       <Backends models={status.models} backends={status.backends} />
       <Requests requests={requests} />
       <div class="pair">
-        <Challenges challenges={status.challenges} />
-        <Gpus gpus={status.gpus} />
+        <Challenges recent={status.challenges.recent} />
+        <Compute gpus={status.gpus} engines={status.challenges.engines} />
       </div>
       <div class="pair">
         <Chain chain={status.chain} />

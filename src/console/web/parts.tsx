@@ -54,17 +54,17 @@ interface DataTableProps<Row> {
   readonly columns: readonly TableColumn<Row>[];
   readonly rows: readonly Row[];
   readonly keyOf: (row: Row) => string | number;
-  /** The first column names the row. */
+  /** Long enough to be scrolled by itself. */
   readonly isTall?: boolean;
 }
 
-/** Wider than a phone; it is moved sideways by hand or by keys. */
+/** The first column names the row. Where it is wider than the page it is moved sideways, by hand or by keys. */
 export function DataTable<Row>({ caption, columns, rows, keyOf, isTall = false }: DataTableProps<Row>) {
   const classOf = ({ kind = 'text', isMinor = false }: TableColumn<Row>): string =>
     `${kind}${isMinor ? ' minor' : ''}`;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what can be scrolled must be reachable by keys.
-    <div class={`scroll${isTall ? ' tall' : ''}`} role="region" aria-label={caption} tabIndex={0}>
+    <section class={`scroll${isTall ? ' tall' : ''}`} aria-label={caption} tabIndex={0}>
       <table>
         <caption class="unseen">{caption}</caption>
         <thead>
@@ -94,7 +94,16 @@ export function DataTable<Row>({ caption, columns, rows, keyOf, isTall = false }
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
+  );
+}
+
+/** A name that may be longer than there is room for; whole on a long look. */
+export function Clipped({ text }: { text: string }) {
+  return (
+    <span class="clipped" title={text}>
+      {text}
+    </span>
   );
 }
 

@@ -1,14 +1,14 @@
 /** The last requests and challenges. Runs in the browser. */
 import { useState } from 'preact/hooks';
-import type { ChallengesStatus, EngineStatus, RecentChallenge, RecentRequest } from '../statusDocument.js';
+import type { RecentChallenge, RecentRequest } from '../statusDocument.js';
 import { bytes, clockTime, count, duration, shortAddress, unknownText } from './format.js';
-import { Badge, DataTable, Empty, Panel, type TableColumn, type Tone } from './parts.js';
+import { Badge, Clipped, DataTable, Empty, Panel, type TableColumn, type Tone } from './parts.js';
 
 const columns: readonly TableColumn<RecentRequest>[] = [
   { title: 'Time', cell: ({ atMs }) => clockTime(atMs) },
   { title: 'Status', cell: (request) => <Outcome request={request} /> },
-  { title: 'Endpoint', cell: ({ endpoint }) => endpoint },
-  { title: 'Model', cell: ({ model }) => model ?? unknownText },
+  { title: 'Endpoint', isMinor: true, cell: ({ endpoint }) => endpoint },
+  { title: 'Model', cell: ({ model }) => (model === null ? unknownText : <Clipped text={model} />) },
   { title: 'Backend', isMinor: true, cell: ({ backend }) => backend ?? unknownText },
   { title: 'Caller', cell: ({ caller }) => <Caller address={caller} /> },
   { title: 'Duration', kind: 'number', cell: ({ durationMs }) => duration(durationMs) },
@@ -106,34 +106,20 @@ const challengeColumns: readonly TableColumn<RecentChallenge>[] = [
   { title: 'Caller', isMinor: true, cell: ({ caller }) => <Caller address={caller} /> },
 ];
 
-const engineTones = { ready: 'good', starting: 'plain', disabled: 'plain' } as const;
-
-const engineColumns: readonly TableColumn<EngineStatus>[] = [
-  { title: 'Engine', cell: ({ name }) => name },
-  { title: 'State', cell: ({ state }) => <Badge tone={engineTones[state]}>{state}</Badge> },
-  { title: 'Device, or why not', cell: ({ device, reason }) => reason ?? device ?? unknownText },
-];
-
-export function Challenges({ challenges }: { challenges: ChallengesStatus }) {
+export function Challenges({ recent }: { recent: readonly RecentChallenge[] }) {
   return (
     <Panel title="Challenges" id="challenges">
-      {challenges.recent.length === 0 ? (
+      {recent.length === 0 ? (
         <Empty>No challenge has come yet. The network's scheduler sends them to registered providers.</Empty>
       ) : (
         <DataTable
           caption="Last challenges"
           columns={challengeColumns}
-          rows={challenges.recent}
+          rows={recent}
           keyOf={({ atMs, id }) => `${atMs} ${id}`}
           isTall
         />
       )}
-      <DataTable
-        caption="Compute engines"
-        columns={engineColumns}
-        rows={challenges.engines}
-        keyOf={({ name }) => name}
-      />
     </Panel>
   );
 }
