@@ -37,6 +37,8 @@ export function Login({ reason, onSignedIn }: { reason: string | undefined; onSi
         </p>
         <pre>cat ~/.fxn/console-token</pre>
         {reason !== undefined && problem === undefined && <p role="status">{reason}</p>}
+        {/* What a browser keeps the token under. */}
+        <input type="text" autocomplete="username" value="operator" readOnly hidden />
         <label for="token">Token</label>
         <input
           id="token"
