@@ -51,7 +51,8 @@ function modelProblems({ models, backends }: WatchedParts): Problem[] {
   for (const model of models) {
     const own = backends.filter((backend) => backend.model === model.name);
     const down = own.filter(({ isUp }) => isUp === false);
-    if (down.length === own.length) {
+    // Where none answers at all, that is reported as what keeps the node from serving.
+    if (down.length === own.length && backends.some(({ isUp }) => isUp === true)) {
       const remedy = 'start one of them, or correct model_backend.yaml and reload';
       problems.push(warning(`model ${model.name}`, 'none of its backends answers', remedy));
     }

@@ -131,7 +131,10 @@ describe('the console in a browser', () => {
         .waitFor();
       await page.getByRole('img', { name: /^Requests per second: requests [1-9]/ }).waitFor();
       const rows = page.getByRole('region', { name: 'Recent requests' }).getByRole('row');
-      await rows.filter({ hasText: '500 upstream_error' }).first().waitFor();
+      await rows
+        .filter({ hasText: /500 *upstream_error/ })
+        .first()
+        .waitFor();
       await rows
         .filter({ hasText: /200 .*\/v1\/chat\/completions/ })
         .first()

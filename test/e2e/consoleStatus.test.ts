@@ -158,7 +158,10 @@ describe('the status of a node', () => {
     writeFileSync(file, 'models:\n  - name: "m"\n    bakcends: []\n');
     const refused = await askConsole<ReloadReport>(stand.node, '/console/reload', 'POST');
     assert.equal(refused.isApplied, false);
-    assert.match(refused.problems.join('\n'), /model_backend\.yaml:3:5: .*bakcends.*did you mean "models\[0\]\.backends"/);
+    assert.match(
+      refused.problems.join('\n'),
+      /model_backend\.yaml:3:5: .*bakcends.*did you mean "models\[0\]\.backends"/,
+    );
     assert.deepEqual(
       (await status()).models.map(({ name }) => name),
       ['m'],

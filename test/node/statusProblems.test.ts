@@ -62,9 +62,12 @@ it('tells one backend that is down from a model without any', () => {
   assert.deepEqual(warned({ backends: [backend('a:1', down), backend('b:1')] }), [
     'backend a:1: does not answer its health check',
   ]);
-  assert.deepEqual(warned({ backends: [backend('a:1', down), backend('b:1', down)] }), [
+  const other = backend('c:1', { model: 'other' });
+  assert.deepEqual(warned({ backends: [backend('a:1', down), backend('b:1', down), other] }), [
     'model m: none of its backends answers',
   ]);
+  // Of a node without any backend that answers, more is said elsewhere.
+  assert.deepEqual(warned({ backends: [backend('a:1', down), backend('b:1', down)] }), []);
 });
 
 it('names breakers that are open and models that are not loaded', () => {

@@ -77,7 +77,7 @@ function Outcome({ request }: { request: RecentRequest }) {
   const words = errorCode ?? (end === 'cut' ? 'cut' : end === 'client_closed' ? 'client left' : '');
   return (
     <Badge tone={toneOf(request)}>
-      {status} {words}
+      {status} {words !== '' && <Clipped text={words} />}
     </Badge>
   );
 }
@@ -94,7 +94,7 @@ function tokens({ inputTokens, outputTokens, areTokensEstimated }: RecentRequest
 
 const challengeColumns: readonly TableColumn<RecentChallenge>[] = [
   { title: 'Time', cell: ({ atMs }) => clockTime(atMs) },
-  { title: 'Type', cell: ({ type }) => type },
+  { title: 'Type', cell: ({ type }) => <Clipped text={type} /> },
   {
     title: 'Outcome',
     cell: ({ outcome }) => (
