@@ -3,7 +3,8 @@
  * entry point. A start loads four threads' worth of modules, and finding and compiling two thousand small files
  * took longer than everything else together; bench/start.ts shows the difference.
  */
-import { rmSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { build } from 'esbuild';
 import { leanLibraries } from './leanLibraries.mjs';
 
@@ -20,6 +21,7 @@ const workers = ['front', 'registry', 'compute', 'gpuHost', 'gpuTelemetry'].map(
 ]);
 
 for (const entries of [command, ...workers]) await bundle(entries);
+await bundlePage();
 
 async function bundle(entries) {
   await build({
@@ -42,4 +44,37 @@ async function bundle(entries) {
     },
     logLevel: 'warning',
   });
+}
+
+/**
+ * The console's page, for browsers: a few files whose names carry a hash, and the HTML that names them. It asks no other
+ * host for anything.
+ */
+async function bundlePage() {
+  const source = 'src/console/web';
+  const outdir = 'dist/console';
+  rmSync(outdir, { recursive: true, force: true });
+  const shared = {
+    outdir,
+    bundle: true,
+    minify: true,
+    entryNames: '[name]-[hash]',
+    target: ['chrome111', 'firefox114', 'safari16.4'],
+    metafile: true,
+    logLevel: 'warning',
+  };
+  const entries = [`${modules}/console/web/main.js`, `${source}/page.css`];
+  const built = [
+    await build({ ...shared, entryPoints: entries, format: 'esm' }),
+    // Runs before the page is drawn, which a module cannot.
+    await build({ ...shared, entryPoints: [`${modules}/console/web/theme.js`], format: 'iife' }),
+  ];
+  let html = readFileSync(`${source}/index.html`, 'utf8');
+  for (const { outputs } of built.map(({ metafile }) => metafile)) {
+    for (const [path, { entryPoint }] of Object.entries(outputs)) {
+      html = html.replace(`/console/${basename(entryPoint)}"`, `/console/${basename(path)}"`);
+    }
+  }
+  writeFileSync(`${outdir}/index.html`, html);
+  copyFileSync(`${source}/icon.svg`, `${outdir}/icon.svg`);
 }

@@ -14,6 +14,7 @@ import { frontAuthentication } from './front/frontAuthentication.js';
 import { frontInference } from './front/frontInference.js';
 import type { FrontData, FrontMethods, FrontPort, MainMethods } from './front/frontThread.js';
 import { recordRequest, summaryOf } from './front/recordRequest.js';
+import { RequestRing } from './front/requestRing.js';
 import { BodyBudget } from './http/bodyBudget.js';
 import { limitBody } from './http/limitBody.js';
 import { allowMethods, type Handler, type Layer, type Route, routeAll, through } from './http/route.js';
@@ -37,6 +38,7 @@ import { registrationState } from './registry/registrationWatch.js';
 import { openRegistryView, type RegistryView } from './registry/registryView.js';
 import { createSchedulerRegistry } from './registry/schedulerRegistry.js';
 import { namedByActive } from './shm/addressIndex.js';
+import { FrontTotals } from './shm/frontTotals.js';
 import { FrontVitals } from './shm/frontVitals.js';
 import { InFlightTable } from './shm/inFlightTable.js';
 import { LimitTable } from './shm/limitTable.js';
@@ -63,6 +65,12 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
   const metricsRegistry = new MetricsRegistry();
   const metrics = createFrontMetrics(metricsRegistry, watchEventLoop(thread));
   const vitals = new FrontVitals(memory.vitals);
+  const totals = new FrontTotals(memory.totals);
+  const recent = new RequestRing();
+  const countAuth = (outcome: string): void => {
+    metrics.countAuth(outcome);
+    totals.countAuth(index, outcome);
+  };
   const gateways = openRegistryView({
     cell: memory.gatewayCell,
     maxStalenessMs: config.registry.maxStaleness,
@@ -91,6 +99,7 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
 
   const methods: FrontMethods = {
     collectMetrics: () => snapshotMetrics(metricsRegistry),
+    recentRequests: (after) => recent.after(after),
     setLogLevel(level) {
       log.level = level;
     },
@@ -131,14 +140,14 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
     main,
     sessions,
     store,
-    count: metrics.countAuth,
+    count: countAuth,
     log,
   });
 
   const schedulerOnly = authorityOf(createSchedulerRegistry(config.schedulerAddress));
   const gatewayOrScheduler = anyAuthority([schedulerOnly, authorityOf(gateways)]);
   const gatewayAuth = config.registry.bypassAuth
-    ? bypassAuthentication(metrics.countAuth)
+    ? bypassAuthentication(countAuth)
     : authenticate(authentication, gatewayOrScheduler);
   const schedulerAuth = authenticate(authentication, schedulerOnly);
 
@@ -170,6 +179,9 @@ export async function startFront(data: FrontData, port: FrontPort): Promise<void
     inFlight: new InFlightTable(memory.inFlight),
     metrics,
     inferenceMetrics: createInferenceMetrics(metricsRegistry),
+    totals,
+    recent,
+    clock,
     log,
     trace: tracing && ((x) => tracing.follow(x)),
   });

@@ -4,13 +4,15 @@
  */
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { type Admin, type Readiness, readinessOf, startAdmin } from './admin.js';
+import { type Admin, startAdmin } from './admin.js';
 import { createReplayMarkWriter, readReplayMark } from './auth/replayMark.js';
 import { signSessionStatement } from './auth/sessionStatement.js';
 import { startWithStore } from './auth/storeChange.js';
 import { createComputePool } from './compute/computePool.js';
 import type { Config } from './config/config.js';
+import { problemsIn } from './config/configError.js';
 import { type LoadConfigOptions, type LoadedConfig, loadConfig } from './config/loadConfig.js';
+import type { BackendStatus, ReloadReport } from './console/statusDocument.js';
 import { NodeError } from './errors/nodeError.js';
 import type { FrontData, FrontMethods, MainMethods } from './front/frontThread.js';
 import { createSharedMemory } from './front/sharedMemory.js';
@@ -34,10 +36,13 @@ import {
   snapshotMetrics,
 } from './metrics/threadMetrics.js';
 import { ThreadNumbers } from './metrics/threadNumbers.js';
+import { createConsoleSource } from './node/consoleSource.js';
+import { blockingProblems, type Readiness, type ReadinessFacts, readinessOf } from './node/readiness.js';
+import { RecentRequests } from './node/recentRequests.js';
 import { startAlerts } from './node/startAlerts.js';
 import { startChallenges } from './node/startChallenges.js';
 import { watchBackends } from './openai/backendWatch.js';
-import { createRouting, type RoutedModels } from './openai/routedModels.js';
+import { createRouting, type RoutedBackend, type RoutedModels } from './openai/routedModels.js';
 import { sessionStorePurpose } from './redis/sealedSession.js';
 import { watchStore } from './redis/watchStore.js';
 import type {
@@ -47,6 +52,7 @@ import type {
 } from './registry/registryThread.js';
 import { BackendHealth } from './shm/backendHealth.js';
 import { Breakers } from './shm/breakers.js';
+import { FrontTotals } from './shm/frontTotals.js';
 import { FrontVitals } from './shm/frontVitals.js';
 import { backendColumn, InFlightTable, maxBackendSlots, requestColumn } from './shm/inFlightTable.js';
 import { LimitTable } from './shm/limitTable.js';
@@ -87,7 +93,7 @@ export interface ProviderNode {
   readonly port: number;
   readonly adminPort: number;
   /** Loads both files again; a bad one changes nothing. Applies models, backends, log level and webhook. */
-  reload(): Promise<void>;
+  reload(): Promise<ReloadReport>;
   /** Lets open requests end, at most for the drain timeout, then closes everything. */
   close(): Promise<void>;
 }
@@ -124,6 +130,7 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     const memory = createSharedMemory(config, fronts);
     const inFlight = new InFlightTable(memory.inFlight);
     const vitals = new FrontVitals(memory.vitals);
+    const totals = new FrontTotals(memory.totals);
     const replayTable = new ReplayTable(memory.replayTable);
     const limits = callerLimits(config.limits);
     const limitTable =
@@ -161,6 +168,9 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     });
     let models = routing.assign(options.loaded.modelBackends);
     let logLevel = config.logger.verbosity;
+    let inForce: LoadedConfig = options.loaded;
+    /** Changed settings that only a restart applies. */
+    let needRestart: readonly string[] = [];
     const backendWatch = watchBackends({
       intervalMs: config.proxy.healthInterval,
       health: new BackendHealth(memory.health),
@@ -227,8 +237,10 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       addStoreGauge(metricsRegistry, () => storeWatch.status().up);
     }
 
+    let restarts = 0;
     const onFailure = (thread: 'front' | 'registry', failure: ThreadFailure): void => {
       metrics.countRestart(thread);
+      restarts++;
       log.error(
         { err: failure.error, exitCode: failure.exitCode, inARow: failure.inARow },
         `${thread} thread failed`,
@@ -332,12 +344,17 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
           limitTable?.clearFront(index);
           challenges.leaveFront(index);
           vitals.setStoreUsable(index, false);
+          totals.clearFront(index);
+          recentRequests.restart(index);
           threadNumbers.end(`front-${index}`);
           // Only the first start is waited for; there a front that fails ends the start.
           listening[index]?.reject(failure.error ?? new NodeError('internal_error'));
         },
         onGiveUp: () => onGiveUp(`front-${index}`),
       });
+    const recentRequests = new RecentRequests(fronts, (index, after) =>
+      frontThreads[index]!.calls.call('recentRequests', after, threadReplyMs),
+    );
     const frontThreads = Array.from({ length: fronts }, (_, index) => startFrontThread(index));
     closers.push(() => closeFronts(frontThreads));
     await Promise.all(listening.map(({ promise }) => promise));
@@ -352,7 +369,25 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     );
     closers.push(() => watchdog.close());
 
+    const backendStatus = (model: string, backend: RoutedBackend): BackendStatus => {
+      const { isUp, kind, isModelListed } = backendWatch.reportOf(backend);
+      return {
+        label: backend.label,
+        model,
+        upstreamModel: backend.model,
+        provider: backend.backendProvider,
+        kind: kind ?? null,
+        isUp: isUp ?? null,
+        isModelListed: isModelListed ?? null,
+        breaker: breakers.state(backend.slot),
+        inFlight: inFlight.total(backendColumn(backend.slot)),
+        maxConcurrency: backend.maxConcurrency,
+        weight: backend.weight,
+      };
+    };
+
     let isDraining = false;
+    let hasAskedToDrain = false;
     const collect = async (): Promise<MetricsSnapshot[]> => {
       threadNumbers.forgetGauges();
       // It asks a thread too: at the same time as the others, so that a scrape waits only once.
@@ -371,28 +406,89 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
     // A registry thread that is just being replaced does not answer; that is a reason, not an error.
     const registryStatus = (): Promise<RegistryThreadStatus | undefined> =>
       registry.calls.call('status', undefined, threadReplyMs).catch(() => undefined);
+    const readinessFacts = (registries: RegistryThreadStatus | undefined): ReadinessFacts => ({
+      registries,
+      backends: backendsOf(models).map((backend) => {
+        const { isUp, kind, isModelListed } = backendWatch.reportOf(backend);
+        return {
+          backend: backend.label,
+          up: isUp ?? null,
+          kind: kind ?? null,
+          modelListed: isModelListed ?? null,
+        };
+      }),
+      store: storeWatch?.status(),
+      challenges: challenges.details(),
+      servingFronts: serving.size,
+      isDraining,
+    });
     const readinessNow = (registries: RegistryThreadStatus | undefined): Readiness =>
-      readinessOf({
-        registries,
-        backends: backendsOf(models).map((backend) => {
-          const { isUp, kind, isModelListed } = backendWatch.reportOf(backend);
-          return {
-            backend: backend.label,
-            up: isUp ?? null,
-            kind: kind ?? null,
-            modelListed: isModelListed ?? null,
-          };
-        }),
-        store: storeWatch?.status(),
-        challenges: challenges.details(),
-        servingFronts: serving.size,
+      readinessOf(readinessFacts(registries));
+    const source = createConsoleSource({
+      identity: {
+        address: key.checksumAddress,
+        owner,
+        chainId: config.chainId,
+        listenAddress: config.node.listenAddress,
+        port,
+        isTls: config.node.tls.certFile !== '',
+        publicUrl: config.node.publicUrl,
+      },
+      frontsConfigured: fronts,
+      requireRegistration: config.registry.requireRegistration,
+      isBypassed: config.registry.bypassAuth,
+      clock,
+      totals,
+      inFlight: () => inFlight.total(requestColumn),
+      queued: () => models.models.reduce((sum, { lane }) => sum + lines.length(lane), 0),
+      challenges,
+      requests: recentRequests,
+      registries: registryStatus,
+      blocking: (registries) => blockingProblems(readinessFacts(registries)),
+      live: () => ({
         isDraining,
-      });
+        servingFronts: serving.size,
+        restarts,
+        models: models.models.map(({ name, aliases, lane }) => ({
+          name,
+          aliases,
+          isDefault: name === models.default,
+          queued: lines.length(lane),
+        })),
+        backends: models.models.flatMap(({ name, backends }) =>
+          backends.map((backend) => backendStatus(name, backend)),
+        ),
+        replayTable: {
+          entries: replayTable.count(nowSeconds(clock)),
+          capacity: config.nonceCache.capacity,
+        },
+        store: storeWatch?.status(),
+        configuration: { loadedAtMs: models.loadedAt * 1_000, needRestart },
+      }),
+      loaded: () => inForce,
+      reload: () => reload(),
+      drain() {
+        if (hasAskedToDrain) return;
+        hasAskedToDrain = true;
+        // As if the signal had come: whoever runs this node decides what that means.
+        process.emit('SIGTERM', 'SIGTERM');
+      },
+    });
+    closers.push(() => source.close());
     const admin: Admin = await startAdmin({
       host: config.admin.listenAddress,
       port: config.admin.listenPort,
       renderMetrics: async () => renderMetrics(await collect()),
       readiness: async () => readinessNow(await registryStatus()),
+      async openConsole() {
+        const { createConsoleServer } = await import('./console/consoleServer.js');
+        return createConsoleServer({
+          source,
+          tokenFile: paths.consoleTokenFile,
+          hosts: [...config.admin.hosts, config.admin.listenAddress],
+          log,
+        });
+      },
       log,
     });
     closers.push(() => admin.close());
@@ -445,42 +541,58 @@ export async function startNode(options: NodeOptions): Promise<ProviderNode> {
       // A front that fails meanwhile starts again with the new values.
       Promise.allSettled(frontThreads.map(tell));
 
+    const reload = async (): Promise<ReloadReport> => {
+      let fresh: LoadedConfig;
+      let routed: RoutedModels;
+      try {
+        fresh = loadConfig(options.source);
+        routed = routing.assign(fresh.modelBackends);
+      } catch (err) {
+        metrics.countReload('refused');
+        log.error({ err }, 'reload refused: the old configuration stays');
+        return {
+          isApplied: false,
+          problems: problemsIn(err),
+          warnings: [],
+          needRestart,
+          models: models.models.length,
+        };
+      }
+      const { warnings } = fresh;
+      for (const warning of warnings) log.warn({ warning }, 'configuration');
+      models = routed;
+      logLevel = fresh.config.logger.verbosity;
+      log.level = logLevel;
+      inForce = {
+        ...inForce,
+        config: { ...config, logger: fresh.config.logger, alerts: fresh.config.alerts },
+        modelBackends: fresh.modelBackends,
+      };
+      backendWatch.watch(models);
+      await tellFronts(async ({ calls }) => {
+        await calls.call('setLogLevel', logLevel);
+        await calls.call('setModels', models);
+      });
+      await registry.calls.call('setLogLevel', logLevel).catch((err: unknown) => {
+        log.warn({ err }, 'the registry thread keeps its log level');
+      });
+      await alerts.use(fresh.config.alerts.webhookUrl);
+      metrics.countReload('applied');
+      needRestart = sectionsThatNeedRestart(config, fresh.config);
+      if (needRestart.length > 0) {
+        log.warn({ sections: needRestart }, 'changed settings that only a restart applies');
+      }
+      log.info(
+        { models: models.models.length, logLevel },
+        'reloaded models, backends, log level and webhook',
+      );
+      return { isApplied: true, problems: [], warnings, needRestart, models: models.models.length };
+    };
+
     return {
       port,
       adminPort: admin.port,
-      async reload() {
-        let fresh: LoadedConfig;
-        let routed: RoutedModels;
-        try {
-          fresh = loadConfig(options.source);
-          routed = routing.assign(fresh.modelBackends);
-        } catch (err) {
-          metrics.countReload('refused');
-          log.error({ err }, 'reload refused: the old configuration stays');
-          return;
-        }
-        for (const warning of fresh.warnings) log.warn({ warning }, 'configuration');
-        models = routed;
-        logLevel = fresh.config.logger.verbosity;
-        log.level = logLevel;
-        backendWatch.watch(models);
-        await tellFronts(async ({ calls }) => {
-          await calls.call('setLogLevel', logLevel);
-          await calls.call('setModels', models);
-        });
-        await registry.calls.call('setLogLevel', logLevel).catch((err: unknown) => {
-          log.warn({ err }, 'the registry thread keeps its log level');
-        });
-        await alerts.use(fresh.config.alerts.webhookUrl);
-        metrics.countReload('applied');
-        const waiting = sectionsThatNeedRestart(config, fresh.config);
-        if (waiting.length > 0)
-          log.warn({ sections: waiting }, 'changed settings that only a restart applies');
-        log.info(
-          { models: models.models.length, logLevel },
-          'reloaded models, backends, log level and webhook',
-        );
-      },
+      reload,
       async close() {
         isDraining = true;
         // A front that starts anew now would not know that nothing more is to be accepted.

@@ -13,7 +13,7 @@ function sourcesOf(folders: readonly string[]): Map<string, string> {
   const sources = new Map<string, string>();
   for (const folder of folders) {
     for (const path of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
-      if (!path.endsWith('.ts')) continue;
+      if (!/\.tsx?$/.test(path)) continue;
       const name = `${folder}/${path.replaceAll('\\', '/')}`;
       sources.set(name, readFileSync(join(root, name), 'utf8'));
     }

@@ -29,6 +29,7 @@ interface Need {
 
 const needs: Readonly<Record<string, Need>> = {
   cc: { packages: ['gcc', 'libc6-dev'] },
+  chromium: { packages: ['chromium'] },
   curl: { packages: ['curl'] },
   git: { packages: ['git'] },
   h2load: { packages: ['nghttp2-client'] },

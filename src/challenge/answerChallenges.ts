@@ -28,11 +28,26 @@ export interface ForwardedChallenge extends ChallengeTicket {
   readonly body: Uint8Array;
 }
 
+export interface EndedChallenge {
+  /** The request's. */
+  readonly id: string;
+  readonly caller: AddressText;
+  /** A known type, or `unknown`. */
+  readonly type: string;
+  /** `answered`, `left`, or the code of the refusal. */
+  readonly outcome: string;
+  readonly durationMs: number;
+  /** In words, where it was refused or failed. */
+  readonly reason: string | null;
+}
+
 export interface AnswerChallengesOptions {
   readonly challengers: readonly Challenger[];
   /** Reads a body that is too large for this thread. */
   readonly readLarge: (body: Uint8Array, signal: AbortSignal) => Promise<ChallengeBody>;
   readonly metrics: Pick<ChallengeMetrics, 'countChallenge'>;
+  /** Told of each challenge once it ended in whatever way. */
+  readonly onEnd?: (ended: EndedChallenge) => void;
   readonly log: Logger;
 }
 
@@ -50,7 +65,7 @@ const maxOpen = 64;
 const unknownType = 'unknown';
 
 export function answerChallenges(options: AnswerChallengesOptions): ChallengeDesk {
-  const { metrics, log } = options;
+  const { metrics, onEnd, log } = options;
   const byType = new Map(options.challengers.map((challenger) => [challenger.type, challenger]));
   const open = new Map<string, { front: number; abort: AbortController }>();
 
@@ -93,10 +108,12 @@ export function answerChallenges(options: AnswerChallengesOptions): ChallengeDes
       const key = keyOf(challenge);
       const abort = new AbortController();
       const notes: Record<string, unknown> = { type: unknownType };
-      const tell = (outcome: string): Record<string, unknown> => {
+      const tell = (outcome: string, reason: string | null = null): Record<string, unknown> => {
         const durationMs = performance.now() - startedAtMs;
-        metrics.countChallenge(String(notes['type']), outcome, durationMs / 1_000);
+        const type = String(notes['type']);
+        metrics.countChallenge(type, outcome, durationMs / 1_000);
         const { id, caller } = challenge;
+        onEnd?.({ id, caller, type, outcome, durationMs, reason });
         return { id, caller, ...notes, outcome, durationMs: Math.round(durationMs) };
       };
       try {
@@ -111,8 +128,12 @@ export function answerChallenges(options: AnswerChallengesOptions): ChallengeDes
         const error = toNodeError(thrown);
         if (abort.signal.aborted) log.info(tell('left'), 'challenge left by its scheduler');
         else if (error.entry.source === 'internal' && error.code !== 'queue_full') {
-          log.error({ ...tell(error.code), err: error }, 'challenge failed');
-        } else log.warn({ ...tell(error.code), reason: error.message, ...error.meta }, 'challenge refused');
+          log.error({ ...tell(error.code, error.message), err: error }, 'challenge failed');
+        } else
+          log.warn(
+            { ...tell(error.code, error.message), reason: error.message, ...error.meta },
+            'challenge refused',
+          );
         throw error;
       } finally {
         // A front that was started anew counts from one again, and may have the number of one that still ends.

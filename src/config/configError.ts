@@ -30,6 +30,12 @@ export function problemText(problem: ConfigProblem): string {
   return `${place}:${path} ${problem.message}${hint}`;
 }
 
+/** The same of anything that loading threw. */
+export function problemsIn(thrown: unknown): string[] {
+  if (thrown instanceof ConfigError) return thrown.problems.map(problemText);
+  return [thrown instanceof Error ? thrown.message : String(thrown)];
+}
+
 export class ConfigError extends NodeError {
   readonly problems: readonly ConfigProblem[];
 

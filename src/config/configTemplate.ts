@@ -65,10 +65,12 @@ node:
     certFile: ""
     keyFile: ""
 
-# /metrics, /health and /ready. Keep it off the public network.
+# /metrics, /health, /ready and the web console. Keep it off the public network.
 admin:
   listenAddress: "127.0.0.1"
   listenPort: 9090
+  # Names, beside localhost and IP addresses, under which browsers may open the console: "gpu-box.example.com".
+  hosts: []
 
 logger:
   # trace, debug, info, warn, error, fatal or silent.

@@ -50,6 +50,17 @@ export const errorCodes = {
   method_not_allowed: code(405, 'client', false, 'This method is not allowed here.'),
   body_too_large: code(413, 'client', false, 'The body is larger than this node accepts.'),
 
+  // The console on the admin port
+  console_login_required: code(401, 'client', false, 'Sign in with the token of this node.'),
+  console_token_wrong: code(401, 'client', false, "This is not the token in this node's home folder."),
+  console_cross_site: code(403, 'client', false, "Only the console's own page may ask for this."),
+  console_host_unknown: code(
+    421,
+    'client',
+    false,
+    'The console does not answer to this host name; admin.hosts in config.yaml can add it.',
+  ),
+
   // Load and availability
   queue_full: code(429, 'internal', true, 'Too many requests are waiting for this model.', 1),
   rate_limited: code(429, 'client', true, 'The rate limit of this caller is used up.', 1),

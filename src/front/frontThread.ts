@@ -11,6 +11,7 @@ import type { MetricsSnapshot } from '../metrics/threadMetrics.js';
 import type { RoutedModels } from '../openai/routedModels.js';
 import type { StoreAccess } from '../redis/frontStore.js';
 import type { CallPort } from '../threads/threadCalls.js';
+import type { RequestBatch } from './requestRing.js';
 import type { SharedMemory } from './sharedMemory.js';
 
 /** `workerData` of a front. */
@@ -36,6 +37,8 @@ export interface FrontData {
 /** What main may call on a front. */
 export type FrontMethods = {
   collectMetrics(argument: undefined): Promise<MetricsSnapshot>;
+  /** Requests that ended since the front had counted so many; main asks only while somebody looks. */
+  recentRequests(after: number): RequestBatch;
   setLogLevel(level: LogLevel): void;
   setModels(models: RoutedModels): void;
   /** Takes no new connections and refuses new requests on open ones. */

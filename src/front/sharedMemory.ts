@@ -4,6 +4,7 @@ import { callerLimits } from '../lib/callerLimits.js';
 import { createRegistryCell } from '../registry/registrySnapshot.js';
 import { createBackendHealth } from '../shm/backendHealth.js';
 import { createBreakers } from '../shm/breakers.js';
+import { createFrontTotals } from '../shm/frontTotals.js';
 import { createFrontVitals } from '../shm/frontVitals.js';
 import { createInFlightTable } from '../shm/inFlightTable.js';
 import { createLimitTable } from '../shm/limitTable.js';
@@ -20,6 +21,7 @@ export interface SharedMemory {
   /** `undefined` where this process has no limits to count. */
   readonly limits: SharedArrayBuffer | undefined;
   readonly vitals: SharedArrayBuffer;
+  readonly totals: SharedArrayBuffer;
   readonly health: SharedArrayBuffer;
   readonly breakers: SharedArrayBuffer;
   readonly waitingLines: SharedArrayBuffer;
@@ -40,6 +42,7 @@ export function createSharedMemory(config: Config, fronts: number): SharedMemory
     sessions: createSessionTable({ capacity: maxSessions, perCaller: config.auth.session.perCaller }),
     inFlight: createInFlightTable(fronts),
     vitals: createFrontVitals(fronts),
+    totals: createFrontTotals(fronts),
     health: createBackendHealth(),
     breakers: createBreakers(),
     waitingLines: createWaitingLines({ fronts, capacity: waitingCapacity(config.proxy.queue.maxWaiting) }),

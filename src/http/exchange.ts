@@ -55,8 +55,8 @@ export class Exchange {
   firstByteAtMs = 0;
   /** Size of the request's body, also after it was released. */
   receivedBytes = 0;
-  /** A successful event stream, whose first byte is a first token. */
-  isTokenStream = false;
+  /** Called when a successful event stream begins. */
+  onTokenStream: ((x: Exchange) => void) | undefined;
   /** Set once it is known which model is asked for. */
   inference: InferenceRecord | undefined;
   /** Goes to the backend in place of the caller's `traceparent` when it is set. */
@@ -70,6 +70,7 @@ export class Exchange {
   readonly #onFault: ExchangeOptions['onFault'];
   readonly #onEnd: ((end: ExchangeEnd) => void)[] = [];
   #phase: Phase = 'receive';
+  #isTokenStream = false;
   #end: ExchangeEnd | undefined;
   /** `undefined` while nothing is sent; the announced length, or `null` for a chunked body. */
   #bodyLength: number | null | undefined;
@@ -100,6 +101,17 @@ export class Exchange {
   set phase(phase: Phase) {
     this.#phase = phase;
     this.onPhase?.();
+  }
+
+  /** A successful event stream, whose first byte is a first token. */
+  get isTokenStream(): boolean {
+    return this.#isTokenStream;
+  }
+
+  beginTokenStream(): void {
+    if (!this.isOpen) return;
+    this.#isTokenStream = true;
+    this.onTokenStream?.(this);
   }
 
   /** `undefined` while the exchange is open. */

@@ -21,6 +21,8 @@ export interface HomePaths {
   readonly providerJournalFile: string;
   /** Held by the `fxn provider` command that sends. */
   readonly providerLockFile: string;
+  /** What opens the web console; written when it is first asked for. */
+  readonly consoleTokenFile: string;
   /** Last good registry snapshots, for a restart while every RPC is down. */
   readonly snapshotsFolder: string;
 }
@@ -66,6 +68,7 @@ export function homePaths(home: string, overrides: FileOverrides = {}): HomePath
     lockFile: join(root, 'node.lock'),
     providerJournalFile: join(root, 'provider-journal.json'),
     providerLockFile: join(root, 'provider.lock'),
+    consoleTokenFile: join(root, 'console-token'),
     snapshotsFolder: join(root, 'snapshots'),
   });
 }

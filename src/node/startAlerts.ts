@@ -3,7 +3,6 @@
  * Without a webhook nothing of it is loaded and nothing runs. Runs in main.
  */
 import { hostname } from 'node:os';
-import type { Readiness } from '../admin.js';
 import type { AlertFacts, RegistryFacts } from '../alerts/alertRules.js';
 import type { AlertWatch } from '../alerts/watchAlerts.js';
 import type { Config } from '../config/config.js';
@@ -15,6 +14,7 @@ import { createAlertCounter } from '../metrics/alertMetrics.js';
 import type { MetricsRegistry } from '../metrics/threadMetrics.js';
 import type { RegistryStatus } from '../registry/contractRegistry.js';
 import type { RegistryThreadStatus } from '../registry/registryThread.js';
+import type { Readiness } from './readiness.js';
 import type { ChallengeVitals } from './startChallenges.js';
 
 export interface AlertSources {

@@ -2,7 +2,7 @@
  * What answers challenges, put together: engines, telemetry, commitments and the challengers. The list of challengers
  * below is the list of types that this node knows. Runs in main.
  */
-import { answerChallenges, type ChallengeDesk } from '../challenge/answerChallenges.js';
+import { answerChallenges, type ChallengeDesk, type EndedChallenge } from '../challenge/answerChallenges.js';
 import { createCommitments } from '../challenge/commitments.js';
 import { createEndpointReachableChallenger } from '../challenge/endpointReachable.js';
 import { createFailureStreak } from '../challenge/failureStreak.js';
@@ -31,6 +31,7 @@ import { createGpuSampler, type GpuSampler, type GpuSamplerStatus } from '../gpu
 import type { NodeKey } from '../keys/nodeKey.js';
 import type { Clock } from '../lib/clock.js';
 import type { GpuSample } from '../lib/gpuStat.js';
+import { Ring } from '../lib/ring.js';
 import type { Logger } from '../logger/logger.js';
 import { createChallengeMetrics } from '../metrics/challengeMetrics.js';
 import { addGpuMetrics } from '../metrics/gpuMetrics.js';
@@ -52,6 +53,9 @@ export interface Challenges extends ChallengeDesk {
   details(): ChallengeDetails;
   /** What alerts go by. */
   vitals(): ChallengeVitals;
+  /** The last challenges, the newest first. */
+  recent(): readonly RecordedChallenge[];
+  gpus(): GpuSample | undefined;
   close(): Promise<void>;
 }
 
@@ -62,6 +66,11 @@ export interface ChallengeVitals {
   /** The most that a sample had since the start. */
   readonly mostGpus: number;
 }
+
+export type RecordedChallenge = EndedChallenge & {
+  /** Unix milliseconds. */
+  readonly atMs: number;
+};
 
 export interface ChallengeDetails {
   readonly engines: readonly EngineState[];
@@ -78,6 +87,8 @@ export interface EngineState {
 
 /** A multiplication's own deadline says more than the one of its challenge. */
 const marginMs = 1_000;
+/** Of the challenges that are shown. */
+const recentChallenges = 50;
 /** Looking for engines and testing them takes as long as all else that a node does until it serves: that comes first. */
 const beginDelayMs = 1_000;
 
@@ -90,6 +101,7 @@ export function startChallenges(options: ChallengesOptions): Challenges {
   /** Both use the same cores; until they were measured the compute threads, which need no other process, do. */
   let isOpenblasFaster = false;
   const closing = new AbortController();
+  const recent = new Ring<RecordedChallenge>(recentChallenges);
   const absence = compute.gpu === 'off' ? 'compute.gpu is off' : 'no GPU and no OpenBLAS was found';
   let beginning: NodeJS.Timeout | undefined;
   let hasBegun = false;
@@ -203,6 +215,7 @@ export function startChallenges(options: ChallengesOptions): Challenges {
         streak.add(outcome);
       },
     },
+    onEnd: (ended) => recent.push({ atMs: clock.nowMs(), ...ended }),
     log,
   });
 
@@ -259,6 +272,8 @@ export function startChallenges(options: ChallengesOptions): Challenges {
       gpus: { ...(sampler?.status() ?? notSampled), count: latest()?.stats.length ?? null },
     }),
     vitals: () => ({ challenges: streak, gpus: gpusOf(latest()), mostGpus }),
+    recent: () => recent.items().reverse(),
+    gpus: latest,
     async close() {
       clearTimeout(beginning);
       closing.abort(new NodeError('draining'));

@@ -182,7 +182,7 @@ export class StreamedResponse implements UpstreamHandler {
     // An event stream is sent chunked even when its length is announced: the error frame of one that breaks
     // off would fill the length up and make it look complete.
     const isCounted = this.#filter === passThrough && !this.#isEventStream;
-    x.isTokenStream = this.#isEventStream && status < 300;
+    if (this.#isEventStream && status < 300) x.beginTokenStream();
     this.#tally?.serve();
     const { keepAliveMs } = this.#changes;
     if (keepAliveMs > 0 && x.isTokenStream && !this.#isEncoded) {

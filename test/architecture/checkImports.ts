@@ -44,7 +44,7 @@ export function checkImports(sources: ReadonlyMap<string, string>, architecture:
       if (specifier.startsWith('node:')) continue;
       // Short names are for those outside; inside, a path shows how far an import reaches.
       if (file.startsWith('src/') && specifier.startsWith('#src/')) report('not relative', specifier);
-      const target = resolveOwn(file, specifier);
+      const target = resolveOwn(file, specifier, sources);
       if (target === undefined) {
         const kind = checkLibrary(file, specifier, architecture.owners);
         if (kind !== undefined) report(kind, specifier);
@@ -82,11 +82,16 @@ function withoutComments(text: string): string {
 }
 
 /** The file of this repository that a specifier names; `undefined` for a library. */
-function resolveOwn(file: string, specifier: string): string | undefined {
+function resolveOwn(
+  file: string,
+  specifier: string,
+  sources: ReadonlyMap<string, string>,
+): string | undefined {
   const own = /^#(src|workers|abis|test)\/(.+)$/.exec(specifier);
-  if (own !== null) return `${own[1]}/${own[2]}`.replace(/\.js$/, '.ts');
-  if (!specifier.startsWith('.')) return undefined;
-  return posix.join(posix.dirname(file), specifier).replace(/\.js$/, '.ts');
+  if (own === null && !specifier.startsWith('.')) return undefined;
+  const path = own === null ? posix.join(posix.dirname(file), specifier) : `${own[1]}/${own[2]}`;
+  const withMarkup = path.replace(/\.js$/, '.tsx');
+  return sources.has(withMarkup) ? withMarkup : path.replace(/\.js$/, '.ts');
 }
 
 function areaOf(file: string, { areas }: Architecture): string | undefined {

@@ -28,6 +28,9 @@ export const areas: Readonly<Record<string, Area>> = {
 
   openai: { floor: 4, paths: ['src/openai/'] },
   challenge: { floor: 4, paths: ['src/challenge/'] },
+  // What runs in the operator's browser; of the rest of the program it knows types only.
+  'console page': { floor: 5, paths: ['src/console/web/'] },
+  console: { floor: 4, paths: ['src/console/'] },
   offers: { floor: 4, paths: ['src/offers/'] },
   // What the owner of a provider does on the chain.
   provider: { floor: 4, paths: ['src/provider/'] },
@@ -86,6 +89,8 @@ export const owners: Readonly<Record<string, readonly string[] | 'everywhere'>> 
   '@opentelemetry/sdk-trace-base': ['src/tracing/'],
   yaml: ['src/config/'],
   yargs: ['src/cli/'],
+  preact: ['src/console/web/'],
+  uplot: ['src/console/web/'],
   // Schemas stand on any floor; validators are compiled in `config`.
   typebox: 'everywhere',
   'typebox/compile': ['src/config/'],

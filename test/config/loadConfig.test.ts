@@ -31,7 +31,7 @@ test('fills in every default when only the three required keys are given', (t) =
       publicIpService: 'https://api.ipify.org',
       tls: { certFile: '', keyFile: '' },
     },
-    admin: { listenAddress: '127.0.0.1', listenPort: 9090 },
+    admin: { listenAddress: '127.0.0.1', listenPort: 9090, hosts: [] },
     logger: { verbosity: 'info' },
     rpcProvider: ['https://rpc.example.com'],
     schedulerAddress: schedulerAddress.toLowerCase(),
@@ -311,4 +311,15 @@ test('a folder, a file over 1 MiB and bytes that are no UTF-8 are refused', (t) 
 
 test('takes a file that begins with a byte order mark', (t) => {
   assert.equal(load(t, { config: `\ufeff${required}` }).config.chainId, 84_532);
+});
+
+test('host names of the console are a list of names', (t) => {
+  const { config } = load(t, {
+    config: `${required}admin: { hosts: ["gpu-box.lan", "Console.Example.com"] }`,
+  });
+  assert.deepEqual(config.admin.hosts, ['gpu-box.lan', 'Console.Example.com']);
+  assert.equal(
+    problemsOf(t, { config: `${required}admin: { hosts: ["https://gpu-box.lan"] }` })[0]?.path,
+    'admin.hosts[0]',
+  );
 });
