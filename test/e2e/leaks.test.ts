@@ -28,7 +28,7 @@ const perRound = propertyRuns(10_000);
 const fronts = 2;
 const maxConcurrency = 8;
 /** At once: so many that most of them wait in line first. */
-const crowd = 48;
+const crowd = 72;
 /** So many that some wait, but a backend that fails often leaves another one with a free place. */
 const few = 9;
 const frame = Buffer.from('data: {"model":"m","choices":[{"delta":{"content":"token"}}]}\n\n');
