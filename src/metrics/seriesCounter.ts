@@ -26,13 +26,15 @@ export class SeriesCounter<Label extends string = never> implements SeriesMetric
   readonly help: string;
   readonly type = 'counter';
   readonly aggregator = 'sum';
+  readonly labelNames: readonly Label[];
   readonly #series: SeriesTable<Label, CounterSeries>;
 
   /** Without label names its only series is there from the start. */
   constructor({ name, help, labelNames }: SeriesMetricOptions<Label>) {
     this.name = name;
     this.help = help;
-    this.#series = new SeriesTable(labelNames, (labels) => new CounterSeries(labels));
+    this.labelNames = labelNames ?? [];
+    this.#series = new SeriesTable(this.labelNames, (labels) => new CounterSeries(labels));
   }
 
   /** Shown from now on, with zero until it is counted. */

@@ -42,6 +42,8 @@ export class SeriesHistogram<Label extends string = never> implements SeriesMetr
   readonly help: string;
   readonly type = 'histogram';
   readonly aggregator = 'sum';
+  readonly labelNames: readonly Label[];
+  readonly upperBounds: readonly number[];
   readonly #bounds: Float64Array;
   readonly #series: SeriesTable<Label, HistogramSeries>;
 
@@ -49,9 +51,11 @@ export class SeriesHistogram<Label extends string = never> implements SeriesMetr
   constructor({ name, help, labelNames, buckets }: SeriesHistogramOptions<Label>) {
     this.name = name;
     this.help = help;
+    this.labelNames = labelNames ?? [];
+    this.upperBounds = buckets;
     const bounds = Float64Array.from(buckets);
     this.#bounds = bounds;
-    this.#series = new SeriesTable(labelNames, (labels) => new HistogramSeries(labels, bounds));
+    this.#series = new SeriesTable(this.labelNames, (labels) => new HistogramSeries(labels, bounds));
   }
 
   /** Shown from now on, with zeros until it is observed. */

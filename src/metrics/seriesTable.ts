@@ -28,6 +28,7 @@ export interface MetricReading extends MetricHead {
 
 /** What a registry of prom-client asks of a metric. */
 export interface SeriesMetric extends MetricHead {
+  readonly labelNames: readonly string[];
   get(): MetricReading;
   /** Puts all series to zero; those that were looked up stay valid. */
   reset(): void;
@@ -45,8 +46,8 @@ export class SeriesTable<Label extends string, Series> {
   readonly #make: (labels: SeriesLabels) => Series;
   readonly #series = new Map<string, Series>();
 
-  constructor(labelNames: readonly Label[] | undefined, make: (labels: SeriesLabels) => Series) {
-    this.#labelNames = labelNames ?? [];
+  constructor(labelNames: readonly Label[], make: (labels: SeriesLabels) => Series) {
+    this.#labelNames = labelNames;
     this.#make = make;
     if (this.#labelNames.length === 0) this.of({} as Record<Label, string>);
   }

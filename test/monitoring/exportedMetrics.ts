@@ -9,6 +9,7 @@ import { createInferenceMetrics } from '#src/metrics/inferenceMetrics.js';
 import { addMachineMetrics } from '#src/metrics/machineMetrics.js';
 import { createNodeMetrics } from '#src/metrics/nodeMetrics.js';
 import { createRegistryMetrics } from '#src/metrics/registryMetrics.js';
+import { SeriesHistogram } from '#src/metrics/seriesHistogram.js';
 import { addStoreGauge, createLimitCounter, createStoreMetrics } from '#src/metrics/storeMetrics.js';
 import { MetricsRegistry } from '#src/metrics/threadMetrics.js';
 
@@ -69,7 +70,7 @@ export function exportedSeries(): Map<string, ExportedSeries> {
         readonly upperBounds?: readonly number[];
       };
       const labels = labelNames ?? [];
-      if (!(metric instanceof Histogram)) {
+      if (!(metric instanceof Histogram || metric instanceof SeriesHistogram)) {
         series.set(name, { labels });
         continue;
       }
