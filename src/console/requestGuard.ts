@@ -12,11 +12,11 @@ export function hostName(authority: string | undefined): string | undefined {
   return (match?.[1] ?? match?.[2])?.toLowerCase();
 }
 
-/** Whether `Host` is an address, `localhost`, or one of the names that the operator gave. */
+/** Whether `Host` is an address, `localhost`, or one of the names that the operator gave, in lower case. */
 export function isOwnHost(host: string | undefined, ownNames: readonly string[]): boolean {
   const name = hostName(host);
   if (name === undefined) return false;
-  return isIP(name) !== 0 || name === 'localhost' || ownNames.some((own) => own.toLowerCase() === name);
+  return isIP(name) !== 0 || name === 'localhost' || ownNames.includes(name);
 }
 
 /** No form and no script of another site can send it without being allowed to first. */
@@ -29,9 +29,9 @@ export function isFromOwnPage(headers: IncomingHttpHeaders): boolean {
 
 /** The scheme may differ: a proxy may end TLS before this node. */
 function isOwnOrigin({ origin, host }: IncomingHttpHeaders): boolean {
-  if (origin === undefined || host === undefined || !URL.canParse(origin)) return false;
-  const { protocol } = new URL(origin);
-  return origin.toLowerCase() === `${protocol}//${host.toLowerCase()}`;
+  const [scheme, authority] = (origin ?? '').split('://', 2);
+  const isWeb = scheme === 'http' || scheme === 'https';
+  return isWeb && host !== undefined && authority?.toLowerCase() === host.toLowerCase();
 }
 
 /** A browser that reached this page through TLS; it sends a `Secure` cookie only then. */

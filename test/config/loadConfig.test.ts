@@ -317,7 +317,7 @@ test('host names of the console are a list of names', (t) => {
   const { config } = load(t, {
     config: `${required}admin: { hosts: ["gpu-box.lan", "Console.Example.com"] }`,
   });
-  assert.deepEqual(config.admin.hosts, ['gpu-box.lan', 'Console.Example.com']);
+  assert.deepEqual(config.admin.hosts, ['gpu-box.lan', 'console.example.com']);
   assert.equal(
     problemsOf(t, { config: `${required}admin: { hosts: ["https://gpu-box.lan"] }` })[0]?.path,
     'admin.hosts[0]',

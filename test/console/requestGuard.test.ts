@@ -11,7 +11,7 @@ describe('the host that the console is asked under', () => {
     '[::1]:9090',
     'box.lan:9090',
   ]) {
-    it(`takes ${host}`, () => assert.ok(isOwnHost(host, ['Box.lan'])));
+    it(`takes ${host}`, () => assert.ok(isOwnHost(host, ['box.lan'])));
   }
   for (const host of [
     undefined,
@@ -24,7 +24,7 @@ describe('the host that the console is asked under', () => {
     '[::1',
     'box.lan.attacker.example',
   ]) {
-    it(`refuses ${host}`, () => assert.ok(!isOwnHost(host, ['Box.lan'])));
+    it(`refuses ${host}`, () => assert.ok(!isOwnHost(host, ['box.lan'])));
   }
   it('is read without its port', () => {
     assert.deepEqual(['A.b:1', '[2001:DB8::1]', 'x y'].map(hostName), ['a.b', '2001:db8::1', undefined]);
