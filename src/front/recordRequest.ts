@@ -8,7 +8,7 @@ import type { InferenceMetrics } from '../metrics/inferenceMetrics.js';
 import { operationOf } from '../openai/operation.js';
 import { type FrontTotals, totalsColumn } from '../shm/frontTotals.js';
 import { type InFlightTable, requestColumn } from '../shm/inFlightTable.js';
-import type { FrontRequest, RequestRing } from './requestRing.js';
+import type { Ending, RequestRing } from './requestRing.js';
 
 export interface RecordOptions {
   readonly front: number;
@@ -54,16 +54,16 @@ export function recordRequest(options: RecordOptions): Layer {
         });
       }
       if (x.endpoint !== healthEndpoint) {
-        const ended = { end, atMs: clock.nowMs(), status, durationMs, firstTokenMs };
+        const ended: Ending = { end, atMs: clock.nowMs(), status, durationMs, firstTokenMs };
         count(x, ended);
-        recent.record(recentRequest(x, ended));
+        recent.record(x, ended);
       }
       if (log.isLevelEnabled('debug')) log.debug({ ...summaryOf(x), end, status, durationMs }, 'request');
     });
     next(x);
   };
 
-  function count(x: Exchange, { end, status, durationMs, firstTokenMs }: Ended): void {
+  function count(x: Exchange, { end, status, durationMs, firstTokenMs }: Ending): void {
     totals.add(front, statusColumn(status), 1);
     if (status >= 500 || end === 'cut') totals.add(front, totalsColumn.failed, 1);
     totals.countDuration(front, durationMs);
@@ -76,37 +76,10 @@ export function recordRequest(options: RecordOptions): Layer {
   }
 }
 
-interface Ended {
-  readonly atMs: number;
-  readonly end: ExchangeEnd;
-  readonly status: number;
-  readonly durationMs: number;
-  readonly firstTokenMs: number | null;
-}
-
 function statusColumn(status: number): number {
   if (status === clientLeft) return totalsColumn.left;
   if (status >= 500) return totalsColumn.serverErrors;
   return status >= 400 ? totalsColumn.clientErrors : totalsColumn.completed;
-}
-
-/** Copies, so that nothing of the exchange is kept. */
-function recentRequest(x: Exchange, ended: Ended): FrontRequest {
-  const { inference } = x;
-  return {
-    ...ended,
-    id: x.id,
-    endpoint: x.endpoint,
-    model: inference?.model ?? null,
-    backend: inference?.backend ?? null,
-    caller: x.caller ?? null,
-    inputTokens: inference?.usage?.inputTokens ?? null,
-    outputTokens: inference?.usage?.outputTokens ?? null,
-    areTokensEstimated: inference?.usage?.isEstimated ?? false,
-    errorCode: x.errorCode ?? null,
-    receivedBytes: x.receivedBytes,
-    sentBytes: x.sentBytes,
-  };
 }
 
 /** What the log tells of a request: nothing of its content. */
