@@ -17,7 +17,7 @@ import type {
   ReloadReport,
   StatusDocument,
 } from './statusDocument.js';
-import { type ConsoleToken, createConsoleToken } from './token.js';
+import { createConsoleToken } from './token.js';
 
 /** What the console shows and does. */
 export interface ConsoleSource {
@@ -87,6 +87,20 @@ export async function createConsoleServer(options: ConsoleServerOptions): Promis
   const attempts = new Attempts();
   const token = createConsoleToken(options.tokenFile, log);
 
+  /** @throws NodeError `console_token_wrong`, `rate_limited` */
+  const checkToken = async ({ socket }: IncomingMessage, candidate: string): Promise<void> => {
+    const from = socket.remoteAddress ?? '';
+    const retryAfterS = attempts.waitS(from);
+    if (retryAfterS > 0) {
+      const message = `Too many wrong tokens. Try again in ${retryAfterS} s.`;
+      throw new NodeError('rate_limited', { message, meta: { retryAfterS } });
+    }
+    if (await token.matches(candidate)) return;
+    attempts.countFailure(from);
+    log.warn({ from }, 'a wrong console token was tried');
+    throw new NodeError('console_token_wrong');
+  };
+
   const routes: Readonly<Record<string, Route>> = {
     '/': {
       method: 'GET',
@@ -123,7 +137,7 @@ export async function createConsoleServer(options: ConsoleServerOptions): Promis
       access: 'anyone',
       async run({ request, response }) {
         const { token: candidate } = await readJsonBody(request);
-        await checkToken(request, typeof candidate === 'string' ? candidate.trim() : '', token, attempts);
+        await checkToken(request, typeof candidate === 'string' ? candidate.trim() : '');
         log.info({ from: request.socket.remoteAddress }, 'an operator signed in at the console');
         setCookie(request, response, sessions.open());
         sendJson(response, 200, { isSignedIn: true });
@@ -176,7 +190,7 @@ export async function createConsoleServer(options: ConsoleServerOptions): Promis
       throw new NodeError('method_not_allowed');
     }
     const bearer = bearerToken(request);
-    if (bearer !== undefined) await checkToken(request, bearer, token, attempts);
+    if (bearer !== undefined) await checkToken(request, bearer);
     else {
       if (route.method === 'POST' && !isFromOwnPage(request.headers)) {
         throw new NodeError('console_cross_site');
@@ -204,24 +218,6 @@ export async function createConsoleServer(options: ConsoleServerOptions): Promis
       }
     },
   };
-}
-
-/** @throws NodeError `console_token_wrong`, `rate_limited` */
-async function checkToken(
-  request: IncomingMessage,
-  candidate: string,
-  token: ConsoleToken,
-  attempts: Attempts,
-): Promise<void> {
-  const address = request.socket.remoteAddress ?? '';
-  const retryAfterS = attempts.waitS(address);
-  if (retryAfterS > 0) {
-    const message = `Too many wrong tokens. Try again in ${retryAfterS} s.`;
-    throw new NodeError('rate_limited', { message, meta: { retryAfterS } });
-  }
-  if (await token.matches(candidate)) return;
-  attempts.countFailure(address);
-  throw new NodeError('console_token_wrong');
 }
 
 function bearerToken({ headers }: IncomingMessage): string | undefined {

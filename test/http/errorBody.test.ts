@@ -54,7 +54,8 @@ describe('the body of an error', () => {
       504: 'server_error',
     };
     for (const [code, { status }] of Object.entries(errorCodes)) {
-      if (status === 0) continue;
+      // The console's never come from the routes of that API.
+      if (status === 0 || code.startsWith('console_')) continue;
       assert.equal(openAi(new NodeError(code as ErrorCodeName)).error['type'], expected[status], code);
     }
   });
