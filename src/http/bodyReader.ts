@@ -1,5 +1,5 @@
 /**
- * Receives a request body: hashed while it arrives, kept in one buffer, never more than the limit. Bytes over
+ * Receives a request body: hashed while it arrives in pieces, kept in one buffer, never more than the limit. Bytes over
  * the limit are counted and dropped; the refusal waits a moment for the client to finish sending, because a
  * connection closed on unread bytes takes the answer with it. Runs on the fronts.
  */
@@ -11,6 +11,21 @@ export interface ReceivedBody {
   readonly bytes: Buffer;
   /** Lower-case hex of the SHA-256 of `bytes`. */
   readonly sha256Hex: string;
+}
+
+/** Came in one piece: hashed when somebody asks, since not every route and scheme does. */
+class SmallBody implements ReceivedBody {
+  readonly bytes: Buffer;
+  #sha256Hex: string | undefined;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+
+  get sha256Hex(): string {
+    this.#sha256Hex ??= hash('sha256', this.bytes, 'hex');
+    return this.#sha256Hex;
+  }
 }
 
 export interface BodyReaderOptions {
@@ -98,8 +113,7 @@ export function readBody(response: HttpResponse, options: BodyReaderOptions): ()
     if (isLast && buffer === undefined) {
       settled = true;
       // uWS takes its memory back after the callback, so this copy is the one that is kept.
-      const bytes = Buffer.from(new Uint8Array(chunk));
-      onBody(size === 0 ? emptyBody : { bytes, sha256Hex: hash('sha256', bytes, 'hex') });
+      onBody(size === 0 ? emptyBody : new SmallBody(Buffer.from(new Uint8Array(chunk))));
       return;
     }
     if (options.withinMs !== undefined) deadline ??= setTimeout(refuseLate, options.withinMs);

@@ -233,14 +233,30 @@ export class Exchange {
 
   /** Begins a streamed answer with its first piece, in one write to the socket. Returns what `write` does. */
   startWith(status: number, headers: HeaderList, bodyLength: number | null, chunk: Buffer): boolean {
-    let accepted = true;
-    if (this.isOpen) {
-      this.#response.cork(() => {
-        this.start(status, headers, bodyLength);
-        accepted = this.write(chunk);
-      });
+    if (!this.isOpen) return true;
+    if (chunk.length === bodyLength) {
+      this.#sendWhole(status, headers, chunk);
+      return true;
     }
+    let accepted = true;
+    this.#response.cork(() => {
+      this.start(status, headers, bodyLength);
+      accepted = this.write(chunk);
+    });
     return accepted;
+  }
+
+  /** A body that is all there: no piece of it can be refused, so uWS copies what the socket does not take. */
+  #sendWhole(status: number, headers: HeaderList, body: Buffer): void {
+    this.status = status;
+    this.#bodyLength = body.length;
+    this.firstByteAtMs = performance.now();
+    this.sentBytes = body.length;
+    this.#response.cork(() => {
+      this.#writeHead(status, headers);
+      this.#response.end(body);
+    });
+    this.#finish('complete');
   }
 
   /**

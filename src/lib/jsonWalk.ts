@@ -72,14 +72,27 @@ export class JsonWalk {
     return this.#valueEnd;
   }
 
-  /** Whether the current key is `key`, however it is escaped. */
+  /** Whether the current key is `key`, which is ASCII, however it is escaped. */
   isKey(key: string): boolean {
-    return this.key(key.length) === key;
+    const bytes = this.#bytes;
+    const { keyStart: start, keyEnd: end } = this;
+    // Escapes only make a text longer.
+    if (end - start === key.length) {
+      for (let i = 0; i < key.length; i++) if (bytes[start + i] !== key.charCodeAt(i)) return false;
+      return true;
+    }
+    return end - start > key.length && this.isKeyEscaped() && this.key(key.length) === key;
   }
 
   /** The current key, unescaped; `undefined` when it has certainly more than `maxLength` characters. */
   key(maxLength: number): string | undefined {
     return textOf(this.#bytes, this.keyStart, this.keyEnd, maxLength);
+  }
+
+  /** Whether the current key is written with escapes. */
+  isKeyEscaped(): boolean {
+    for (let at = this.keyStart; at < this.keyEnd; at++) if (this.#bytes[at] === backslash) return true;
+    return false;
   }
 
   #goOn(): boolean {

@@ -77,6 +77,8 @@ export class TopLevelMember {
   #escaped = false;
   /** Raw bytes between the quotes of a top-level key or of the wanted value; `undefined`: not kept. */
   #kept: number[] | undefined;
+  /** The wanted value, when it needed no keeping. */
+  #plainText: string | undefined;
   #isWanted = false;
   #scalar = '';
   #valueStart = 0;
@@ -183,6 +185,13 @@ export class TopLevelMember {
 
   #keepString(piece: Buffer, from: number, kept: number[]): number {
     const limit = this.#place === 'value' ? maxValueBytes : this.#maxKeyBytes;
+    if (kept.length === 0 && !this.#escaped) {
+      const end = endOfPlain(piece, from, limit);
+      if (end !== -1) {
+        this.#endPlain(piece, from, end);
+        return end + 1;
+      }
+    }
     for (let at = from; at < piece.length; at++) {
       const byte = piece[at]!;
       if (this.#escaped) this.#escaped = false;
@@ -201,6 +210,33 @@ export class TopLevelMember {
     return piece.length;
   }
 
+  /** A whole string without escapes: nothing of it has to be kept. */
+  #endPlain(piece: Buffer, start: number, end: number): void {
+    this.#inString = false;
+    this.#kept = undefined;
+    if (this.#place === 'value') {
+      this.#plainText = piece.toString('utf8', start, end);
+      return;
+    }
+    this.#place = 'colon';
+    this.#isWanted = this.#isKeyAt(piece, start, end);
+  }
+
+  /** Counts a key that differs in letter case only. Other letters do not become ASCII of the same length. */
+  #isKeyAt(piece: Buffer, start: number, end: number): boolean {
+    const key = this.#keyBytes;
+    if (end - start !== key.length) return false;
+    let isSame = true;
+    for (let i = 0; i < key.length; i++) {
+      const byte = piece[start + i]!;
+      if (byte === key[i]) continue;
+      if (byte < 0x41 || byte > 0x5a || byte + 0x20 !== key[i]) return false;
+      isSame = false;
+    }
+    if (!isSame) this.lookalikes++;
+    return isSame;
+  }
+
   #endString(): void {
     this.#inString = false;
     if (this.#place !== 'key' && this.#place !== 'first-key') return;
@@ -213,8 +249,9 @@ export class TopLevelMember {
     this.#place = 'after-value';
     if (!this.#isWanted) return undefined;
     this.#isWanted = false;
-    const text = this.#unescape();
+    const text = this.#plainText ?? this.#unescape();
     this.#kept = undefined;
+    this.#plainText = undefined;
     if (text === undefined) this.#place = 'broken';
     return text;
   }
@@ -327,6 +364,17 @@ export class TopLevelMember {
     else if (byte === closeBrace) this.#place = 'end';
     else if (!isSpace(byte)) this.#place = 'broken';
   }
+}
+
+/** Offset of the quote that ends a string of plain characters, or −1 when it is longer or anything else is in it. */
+function endOfPlain(piece: Buffer, from: number, limit: number): number {
+  const last = Math.min(piece.length, from + limit + 1);
+  for (let at = from; at < last; at++) {
+    const byte = piece[at]!;
+    if (byte === quote) return at;
+    if (byte === backslash || byte < 0x20) return -1;
+  }
+  return -1;
 }
 
 /** Offset of a byte, or the length when there is none. */

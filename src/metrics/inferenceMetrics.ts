@@ -1,12 +1,13 @@
 /**
  * What a front counts of inferences: tokens and times per model, under the names and with the boundaries of
  * OpenTelemetry's conventions for generative AI, so that existing dashboards read them. Series are looked up once
- * per model, route and backend kind; every label comes from the configuration or from this program. Runs on the
+ * per route, backend kind and model; every label comes from the configuration or from this program. Runs on the
  * fronts.
  */
-import { Counter, Histogram } from 'prom-client';
 import type { InferenceRecord } from '../lib/inferenceRecord.js';
-import { remembered } from './rememberedSeries.js';
+import { once, remembered } from './rememberedSeries.js';
+import { type CounterSeries, SeriesCounter } from './seriesCounter.js';
+import { type HistogramSeries, SeriesHistogram } from './seriesHistogram.js';
 import type { MetricsRegistry } from './threadMetrics.js';
 
 /** How one inference ended, as the record phase sees it. */
@@ -41,55 +42,49 @@ const inferenceLabels = ['gen_ai_operation_name', 'gen_ai_request_model', 'gen_a
 
 export function createInferenceMetrics(registry: MetricsRegistry): InferenceMetrics {
   const durations = registry.add(
-    new Histogram({
+    new SeriesHistogram({
       name: 'gen_ai_server_request_duration_seconds',
       help: 'From the head of an inference request to the end of its answer.',
       labelNames: [...inferenceLabels, 'error_type'],
       buckets: requestBucketsS,
-      registers: [],
     }),
   );
   const firstTokens = registry.add(
-    new Histogram({
+    new SeriesHistogram({
       name: 'gen_ai_server_time_to_first_token_seconds',
       help: 'From the head of a request to the first byte of its streamed answer.',
       labelNames: ['endpoint', ...inferenceLabels],
       buckets: firstTokenBucketsS,
-      registers: [],
     }),
   );
   const perToken = registry.add(
-    new Histogram({
+    new SeriesHistogram({
       name: 'gen_ai_server_time_per_output_token_seconds',
       help: 'Time per output token behind the first one, of streams that were answered in full.',
       labelNames: [...inferenceLabels],
       buckets: perTokenBucketsS,
-      registers: [],
     }),
   );
   const usage = registry.add(
-    new Histogram({
+    new SeriesHistogram({
       name: 'gen_ai_client_token_usage',
       help: 'Tokens of one inference, counted by the backend or estimated.',
       labelNames: [...inferenceLabels, 'gen_ai_token_type'],
       buckets: tokenBuckets,
-      registers: [],
     }),
   );
   const tokens = registry.add(
-    new Counter({
+    new SeriesCounter({
       name: 'fxn_tokens_total',
       help: 'Tokens served, by whether the backend counted them or this node estimated them.',
       labelNames: ['model', 'type', 'estimated'],
-      registers: [],
     }),
   );
   const streams = registry.add(
-    new Counter({
+    new SeriesCounter({
       name: 'fxn_streams_total',
       help: 'Event streams that began, by how they ended.',
       labelNames: ['model', 'end'],
-      registers: [],
     }),
   );
 
@@ -99,36 +94,40 @@ export function createInferenceMetrics(registry: MetricsRegistry): InferenceMetr
       gen_ai_request_model: model,
       gen_ai_provider_name: provider,
     };
-    const tokensOf = (type: 'input' | 'output') => {
-      const observed = usage.labels({ ...labels, gen_ai_token_type: type });
-      const said = tokens.labels(model, type, 'false');
-      const estimated = tokens.labels(model, type, 'true');
-      return (count: number, isEstimated: boolean): void => {
-        observed.observe(count);
-        (isEstimated ? estimated : said).inc(count);
-      };
-    };
+    const tokensOf = (type: 'input' | 'output') => ({
+      usage: once(() => usage.seriesOf({ ...labels, gen_ai_token_type: type })),
+      said: once(() => tokens.seriesOf({ model, type, estimated: 'false' })),
+      estimated: once(() => tokens.seriesOf({ model, type, estimated: 'true' })),
+    });
     return {
-      durationOf: remembered((errorType) => durations.labels({ ...labels, error_type: errorType })),
-      firstToken: once(() => firstTokens.labels({ endpoint, ...labels })),
-      perToken: once(() => perToken.labels(labels)),
-      streamOf: remembered((end) => streams.labels(model, end)),
-      input: once(() => tokensOf('input')),
-      output: once(() => tokensOf('output')),
+      endpoint,
+      provider,
+      durationOf: remembered((errorType: string) => durations.seriesOf({ ...labels, error_type: errorType })),
+      firstToken: once(() => firstTokens.seriesOf({ endpoint, ...labels })),
+      perToken: once(() => perToken.seriesOf(labels)),
+      streamOf: remembered((end: string) => streams.seriesOf({ model, end })),
+      input: tokensOf('input'),
+      output: tokensOf('output'),
     };
   };
-  const made = new Map<string, ReturnType<typeof seriesOf>>();
+  type Series = ReturnType<typeof seriesOf>;
+  // Few for each model, so comparing is cheaper than a key made of all three.
+  const madeOf = remembered((_model: string): Series[] => []);
+  const find = (model: string, provider: string, ended: EndedInference): Series => {
+    const made = madeOf(model);
+    for (const series of made) {
+      if (series.endpoint === ended.endpoint && series.provider === provider) return series;
+    }
+    const series = seriesOf(model, provider, ended);
+    made.push(series);
+    return series;
+  };
 
   return {
     record(inference, ended) {
       const { model, provider = '', usage: counted } = inference;
-      const { operation, endpoint, end, firstTokenS, durationS } = ended;
-      const key = `${endpoint} ${provider} ${model}`;
-      let series = made.get(key);
-      if (series === undefined) {
-        series = seriesOf(model, provider, ended);
-        made.set(key, series);
-      }
+      const { operation, end, firstTokenS, durationS } = ended;
+      const series = find(model, provider, ended);
       series.durationOf(ended.errorType).observe(durationS);
       if (firstTokenS !== undefined) {
         series.firstToken().observe(firstTokenS);
@@ -136,9 +135,9 @@ export function createInferenceMetrics(registry: MetricsRegistry): InferenceMetr
       }
       if (counted === undefined) return;
       const { inputTokens, outputTokens, isEstimated } = counted;
-      series.input()(inputTokens, isEstimated);
+      countTokens(series.input, inputTokens, isEstimated);
       // Embeddings have none, and a histogram of zeros would say nothing.
-      if (operation !== 'embeddings') series.output()(outputTokens, isEstimated);
+      if (operation !== 'embeddings') countTokens(series.output, outputTokens, isEstimated);
       if (firstTokenS !== undefined && end === 'complete' && outputTokens > 1) {
         series.perToken().observe((durationS - firstTokenS) / (outputTokens - 1));
       }
@@ -146,10 +145,13 @@ export function createInferenceMetrics(registry: MetricsRegistry): InferenceMetr
   };
 }
 
-function once<Series>(make: () => Series): () => Series {
-  let made: Series | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
+interface TokenSeries {
+  readonly usage: () => HistogramSeries;
+  readonly said: () => CounterSeries;
+  readonly estimated: () => CounterSeries;
+}
+
+function countTokens(series: TokenSeries, count: number, isEstimated: boolean): void {
+  series.usage().observe(count);
+  (isEstimated ? series.estimated() : series.said()).inc(count);
 }

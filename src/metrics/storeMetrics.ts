@@ -1,5 +1,8 @@
 /** What is counted of limits per caller and of the store that several nodes share. Runs on the fronts and in main. */
-import { Counter, Gauge, Histogram } from 'prom-client';
+import { Gauge } from 'prom-client';
+import { remembered } from './rememberedSeries.js';
+import { SeriesCounter } from './seriesCounter.js';
+import { SeriesHistogram } from './seriesHistogram.js';
 import type { MetricsRegistry } from './threadMetrics.js';
 
 export interface StoreMetrics {
@@ -13,25 +16,24 @@ const durationBucketsS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025,
 /** What a front counts; only where a store is configured. */
 export function createStoreMetrics(registry: MetricsRegistry): StoreMetrics {
   const errors = registry.add(
-    new Counter({
+    new SeriesCounter({
       name: 'fxn_store_errors_total',
       help: 'Operations on the shared store, and attempts to reach it, that failed, by kind.',
       labelNames: ['kind'],
-      registers: [],
     }),
   );
   const durations = registry.add(
-    new Histogram({
+    new SeriesHistogram({
       name: 'fxn_store_request_duration_seconds',
       help: 'From a question to the shared store to its answer.',
       labelNames: ['operation'],
       buckets: durationBucketsS,
-      registers: [],
     }),
   );
+  const durationOf = remembered((operation: string) => durations.seriesOf({ operation }));
   return {
-    countError: (kind) => errors.inc({ kind }),
-    observe: (operation, seconds) => durations.observe({ operation }, seconds),
+    countError: (kind) => errors.seriesOf({ kind }).inc(),
+    observe: (operation, seconds) => durationOf(operation).observe(seconds),
   };
 }
 
@@ -52,12 +54,12 @@ export function addStoreGauge(registry: MetricsRegistry, isUp: () => boolean): v
 /** On a front; only where a limit is configured. */
 export function createLimitCounter(registry: MetricsRegistry): (limit: string) => void {
   const refusals = registry.add(
-    new Counter({
+    new SeriesCounter({
       name: 'fxn_limit_refusals_total',
       help: 'Requests refused because their caller had used a limit up.',
       labelNames: ['limit'],
-      registers: [],
     }),
   );
-  return (limit) => refusals.inc({ limit });
+  const refusalOf = remembered((limit: string) => refusals.seriesOf({ limit }));
+  return (limit) => refusalOf(limit).inc();
 }

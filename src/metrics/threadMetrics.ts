@@ -4,6 +4,7 @@
  * main keeps them, so counters never fall.
  */
 import { AggregatorRegistry, Gauge, type Metric, Registry } from 'prom-client';
+import type { SeriesMetric } from './seriesTable.js';
 
 /** One metric of `Registry.getMetricsAsJSON()`, reduced to what is read here. */
 interface MetricData {
@@ -17,8 +18,9 @@ export type MetricsSnapshot = readonly MetricData[];
 
 export class MetricsRegistry extends Registry {
   /** Registers metrics created with `registers: []`, so that none lands in prom-client's global registry. */
-  add<M extends Metric>(metric: M): M {
-    this.registerMetric(metric);
+  add<M extends Metric | SeriesMetric>(metric: M): M {
+    // prom-client's types ask for one of its classes; its code asks for what `SeriesMetric` has.
+    this.registerMetric(metric as unknown as Metric);
     return metric;
   }
 

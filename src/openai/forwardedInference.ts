@@ -71,7 +71,11 @@ const emptyBytes = Buffer.alloc(0);
 
 export class ForwardedInference implements AttemptWatcher {
   readonly #services: InferenceServices;
-  readonly #options: Omit<ForwardedInferenceOptions, 'payload'>;
+  readonly #x: Exchange;
+  readonly #model: RoutedModel;
+  readonly #requested: string | undefined;
+  readonly #target: string;
+  readonly #hidesUsage: boolean;
   readonly #startedAtMs = performance.now();
   readonly #tried: RoutedBackend[] = [];
   /** Until a backend answers; an answer may take minutes, and nobody needs the body any more. */
@@ -81,13 +85,16 @@ export class ForwardedInference implements AttemptWatcher {
 
   constructor(services: InferenceServices, options: ForwardedInferenceOptions) {
     this.#services = services;
+    this.#x = options.x;
+    this.#model = options.model;
+    this.#requested = options.requested;
+    this.#target = options.target;
     this.#payload = options.payload;
-    const { payload: _, ...rest } = options;
-    this.#options = rest;
+    this.#hidesUsage = options.hidesUsage;
   }
 
   start(place: Place): void {
-    const { x } = this.#options;
+    const x = this.#x;
     this.#place = place;
     // Before anything that may throw, so that the place returns in every case.
     x.onEnd(this.#end);
@@ -129,7 +136,7 @@ export class ForwardedInference implements AttemptWatcher {
       if (hasOpened) reportOpened(label);
     }
     const other = mayTryAnother(kind, error) ? this.#takeAnother(place) : undefined;
-    report(this.#options.x, label, error, other !== undefined);
+    report(this.#x, label, error, other !== undefined);
     if (other === undefined) {
       this.#call?.abort();
       this.#leave();
@@ -142,7 +149,8 @@ export class ForwardedInference implements AttemptWatcher {
   /** Trades the place of a backend that failed for one at another; `undefined` keeps it. */
   #takeAnother(failed: Place): Place | undefined {
     const { admission, retryBudgetOf, countRetry } = this.#services;
-    const { x, model } = this.#options;
+    const x = this.#x;
+    const model = this.#model;
     if (x.isStarted || !x.isOpen) return undefined;
     this.#tried.push(failed.backend);
     const other = admission.another(model, this.#tried);
@@ -159,7 +167,8 @@ export class ForwardedInference implements AttemptWatcher {
 
   #attempt({ backend }: Place): void {
     const { endpointOf, timeouts, keepAliveMs } = this.#services;
-    const { x, model, requested, target, hidesUsage } = this.#options;
+    const x = this.#x;
+    const requested = this.#requested;
     const { bytes = emptyBytes, named } = this.#payload ?? {};
     const { connections, headers, basePath } = endpointOf(backend);
     const record = x.inference;
@@ -171,7 +180,7 @@ export class ForwardedInference implements AttemptWatcher {
     // A flat configuration without an alias has one backend for all names: nothing is renamed then.
     const upstreamName = backend.model ?? requested;
     const isRenamed = named !== undefined && upstreamName !== undefined && upstreamName !== requested;
-    const renameTo = isRenamed ? (requested ?? model.name) : undefined;
+    const renameTo = isRenamed ? (requested ?? this.#model.name) : undefined;
     const body = isRenamed ? named.renamed(upstreamName) : bytes;
     x.phase = 'forward';
     // A refusal is answered elsewhere while its body still comes in.
@@ -180,11 +189,12 @@ export class ForwardedInference implements AttemptWatcher {
     const leftMs = timeouts.totalMs - (performance.now() - this.#startedAtMs);
     this.#call = forward({
       connections,
-      timeouts: { ...timeouts, totalMs: Math.max(1, leftMs) },
-      handler: new StreamedResponse(x, { renameTo, hidesUsage, keepAliveMs }, this),
+      timeouts,
+      totalMs: Math.max(1, leftMs),
+      handler: new StreamedResponse(x, { renameTo, hidesUsage: this.#hidesUsage, keepAliveMs }, this),
       request: {
         method: x.head.method,
-        path: `${basePath}${target}`,
+        path: `${basePath}${this.#target}`,
         headers: upstreamHeaders(x.head.headers, headers, x.id, x.traceparent),
         body: x.head.hasBody ? body : null,
       },
@@ -206,7 +216,7 @@ export class ForwardedInference implements AttemptWatcher {
     const place = this.#place;
     if (place === undefined) return;
     this.#place = undefined;
-    this.#services.admission.leave(this.#options.model, place);
+    this.#services.admission.leave(this.#model, place);
   }
 }
 

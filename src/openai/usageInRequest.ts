@@ -65,16 +65,22 @@ function findMembers(members: JsonWalk, wanted: readonly string[], path = ''): (
   const found: (Span | undefined)[] = wanted.map(() => undefined);
   const longest = Math.max(...wanted.map(({ length }) => length));
   while (members.next()) {
-    const key = members.key(longest);
-    if (key === undefined || key.length > longest) continue;
-    const index = wanted.indexOf(key.toLowerCase());
+    const index = indexOfKey(members, wanted, longest);
     const name = wanted[index];
     if (name === undefined) continue;
-    if (name !== key) throw refused(`Write "${name}" in lower case.`, path + name);
+    if (!members.isKey(name)) throw refused(`Write "${name}" in lower case.`, path + name);
     if (found[index] !== undefined) throw refused(`The body has two of "${name}".`, path + name);
     found[index] = { start: members.valueStart, end: members.valueEnd() };
   }
   return found;
+}
+
+/** Of the wanted key that the current one is, in whatever letter case; −1 for others, which are most. */
+function indexOfKey(members: JsonWalk, wanted: readonly string[], longest: number): number {
+  const bytes = members.keyEnd - members.keyStart;
+  if (!wanted.some(({ length }) => length === bytes) && !members.isKeyEscaped()) return -1;
+  const key = members.key(longest);
+  return key === undefined ? -1 : wanted.indexOf(key.toLowerCase());
 }
 
 const refused = (message: string, param: string): NodeError =>

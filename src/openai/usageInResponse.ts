@@ -25,6 +25,8 @@ const colon = 0x3a;
 const openBrace = 0x7b;
 const openBracket = 0x5b;
 const space = 0x20;
+const zero = 0x30;
+const startsLikeNumber = /^[\d-]/;
 /** Where chat, completion, tool and reasoning frames carry text that is not empty. */
 const carriesText = /"(?:content|text|arguments|reasoning_content|reasoning|refusal)": ?"[^"]/;
 
@@ -149,19 +151,38 @@ function sayUsage(tally: TokenTally, object: Buffer): boolean {
 
 const nothing: SaidUsage = { inputTokens: undefined, outputTokens: undefined };
 
+/** The last one counts where a member is given twice, as JSON readers have it. */
 function readNumbers(object: Buffer): SaidUsage {
-  let usage: Readonly<Record<string, unknown>>;
-  try {
-    usage = JSON.parse(object.toString('utf8')) as Readonly<Record<string, unknown>>;
-  } catch {
-    // The backend's mistake, and the caller's to see: its bytes pass all the same.
-    return nothing;
+  let prompt: number | undefined;
+  let completion: number | undefined;
+  let input: number | undefined;
+  let output: number | undefined;
+  const members = new JsonWalk(object);
+  while (members.next()) {
+    if (members.isKey('prompt_tokens')) prompt = countAt(object, members);
+    else if (members.isKey('completion_tokens')) completion = countAt(object, members);
+    else if (members.isKey('input_tokens')) input = countAt(object, members);
+    else if (members.isKey('output_tokens')) output = countAt(object, members);
   }
-  return {
-    inputTokens: tokens(usage['prompt_tokens']) ?? tokens(usage['input_tokens']),
-    outputTokens: tokens(usage['completion_tokens']) ?? tokens(usage['output_tokens']),
-  };
+  // Broken JSON is the backend's mistake, and the caller's to see: its bytes pass all the same.
+  if (!members.isWhole) return nothing;
+  return { inputTokens: prompt ?? input, outputTokens: completion ?? output };
 }
 
-const tokens = (value: unknown): number | undefined =>
-  Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined;
+function countAt(object: Buffer, member: JsonWalk): number | undefined {
+  const { valueStart: start } = member;
+  const end = member.valueEnd();
+  let count = 0;
+  for (let at = start; at < end; at++) {
+    const digit = object[at]! - zero;
+    if (!(digit >= 0 && digit <= 9)) return unusualCount(object.toString('latin1', start, end));
+    count = 10 * count + digit;
+  }
+  return end > start && Number.isSafeInteger(count) ? count : undefined;
+}
+
+/** `1e3` and `12.0` are whole numbers too. */
+function unusualCount(text: string): number | undefined {
+  const value = startsLikeNumber.test(text) ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}

@@ -1,5 +1,5 @@
 /**
- * One request to a backend and its response as it streams back, under four timers of ours: connecting, the
+ * One request to a backend and its response as it streams back, under four deadlines of ours: connecting, the
  * first byte, silence between two pieces, and the whole. A backend that closes an idle connection in the moment in
  * which a request goes out on it has not seen the request: it goes out once more, on a new connection. Runs on the
  * fronts.
@@ -76,6 +76,8 @@ export interface ForwardOptions {
   readonly connections: Connections;
   readonly request: UpstreamRequest;
   readonly timeouts: UpstreamTimeouts;
+  /** What is left of the time for the whole, where a request is not the first try; all of it unless told. */
+  readonly totalMs?: number;
   readonly handler: UpstreamHandler;
 }
 
@@ -89,9 +91,10 @@ export function forward(options: ForwardOptions): UpstreamCall {
 /** A connection that breaks later may have broken over the request itself, which then must not run twice. */
 const staleWithinMs = 250;
 
-/** Not methods bound to each request: a closure per timer costs more than the timer. */
-const endOverdue = (request: ForwardedRequest): void => request.timeOut('total_timeout');
-const endSilent = (request: ForwardedRequest): void => request.timeOut();
+/** Not a method bound to each request: a closure per timer costs more than the timer. */
+const look = (request: ForwardedRequest): void => request.lookAtClock();
+/** Timers count whole milliseconds of a clock of their own, so they may come as much too early. */
+const timerSlackMs = 1;
 
 /** What goes out, and once more if the connection was stale. */
 interface Outgoing {
@@ -107,16 +110,20 @@ class ForwardedRequest implements UpstreamCall, ConnectionUser {
   #request: Outgoing | undefined;
   readonly #handler: UpstreamHandler;
   readonly #timeouts: UpstreamTimeouts;
-  readonly #total: NodeJS.Timeout;
   #connection: BackendConnection;
-  #wait: NodeJS.Timeout | undefined;
   #waitingFor: UpstreamFaultKind = 'connect_timeout';
+  /** Both deadlines as `performance.now()`. */
+  #waitUntilMs = Number.POSITIVE_INFINITY;
+  readonly #totalUntilMs: number;
+  /** One for both. Moving a deadline back leaves it alone: when it fires too early it is set anew. */
+  #timer: NodeJS.Timeout | undefined;
+  #timerAtMs = Number.POSITIVE_INFINITY;
   #isPaused = false;
   #isSettled = false;
   /** Settled, but the connection is kept until the end of the response, which has come, is told. */
   #isEnding = false;
 
-  constructor({ connections, handler, timeouts, request }: ForwardOptions) {
+  constructor({ connections, handler, timeouts, totalMs, request }: ForwardOptions) {
     this.#connections = connections;
     // First, because it may throw.
     const { method, body } = request;
@@ -125,7 +132,7 @@ class ForwardedRequest implements UpstreamCall, ConnectionUser {
     this.#handler = handler;
     this.#timeouts = timeouts;
     this.#connection = connections.acquire();
-    this.#total = setTimeout(endOverdue, timeouts.totalMs, this);
+    this.#totalUntilMs = performance.now() + (totalMs ?? timeouts.totalMs);
   }
 
   start(): void {
@@ -166,11 +173,11 @@ class ForwardedRequest implements UpstreamCall, ConnectionUser {
   onBody(piece: Buffer): boolean {
     // Servers send their headers before a long prompt is read: only a piece of the body ends that wait.
     if (this.#waitingFor === 'first_byte_timeout') this.#await('idle_timeout', this.#timeouts.idleMs);
-    else this.#wait?.refresh();
+    else this.#waitUntilMs = performance.now() + this.#timeouts.idleMs;
     if (this.#handler.onData(piece) || this.#isSettled) return true;
     // The caller is slow, not the backend: its silence is not counted meanwhile.
     this.#isPaused = true;
-    clearTimeout(this.#wait);
+    this.#waitUntilMs = Number.POSITIVE_INFINITY;
     return false;
   }
 
@@ -197,25 +204,40 @@ class ForwardedRequest implements UpstreamCall, ConnectionUser {
     this.#connection.send(head, body, isHeadMethod);
   }
 
-  /** @param kind what took too long; what is being waited for unless told */
-  timeOut(kind: UpstreamFaultKind = this.#waitingFor): void {
-    if (!this.#settle()) return;
+  /** Ends the request when a deadline has passed. */
+  lookAtClock(): void {
+    if (this.#isSettled) return;
+    const nowMs = performance.now();
+    const untilMs = Math.min(this.#waitUntilMs, this.#totalUntilMs);
+    if (untilMs - nowMs >= timerSlackMs) {
+      this.#setTimer(nowMs);
+      return;
+    }
+    const kind = untilMs === this.#waitUntilMs ? this.#waitingFor : 'total_timeout';
+    this.#settle();
     this.#connections.discard(this.#connection);
     this.#handler.onFault(new UpstreamFault(kind));
   }
 
   #await(kind: UpstreamFaultKind, ms: number): void {
-    clearTimeout(this.#wait);
+    const nowMs = performance.now();
     this.#waitingFor = kind;
-    this.#wait = setTimeout(endSilent, ms, this);
+    this.#waitUntilMs = nowMs + ms;
+    if (this.#waitUntilMs < this.#timerAtMs) this.#setTimer(nowMs);
+  }
+
+  /** Never further ahead than a silence may last, so that the first piece of a response need not set it anew. */
+  #setTimer(nowMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timerAtMs = Math.min(this.#waitUntilMs, this.#totalUntilMs, nowMs + this.#timeouts.idleMs);
+    this.#timer = setTimeout(look, Math.max(1, Math.ceil(this.#timerAtMs - nowMs)), this);
   }
 
   /** False when the request was settled before. */
   #settle(): boolean {
     if (this.#isSettled) return false;
     this.#isSettled = true;
-    clearTimeout(this.#total);
-    clearTimeout(this.#wait);
+    clearTimeout(this.#timer);
     return true;
   }
 

@@ -1,6 +1,7 @@
 /**
- * Reads one response after the other from the bytes of a connection, in whatever pieces they come (RFC 9112). Of the
- * body nothing is copied: its pieces are views of what was pushed, good only during the call. What is held, part of a
+ * Reads one response after the other from the bytes of a connection, in whatever pieces they come (RFC 9112). The
+ * pieces of the body are views of what was pushed, good only during the call. Several chunks in one push are moved
+ * together in that memory and told as one piece: to write each by itself would cost far more. What is held, part of a
  * head or what comes behind a pause, is bounded by the head's limit and by one push. Runs on the fronts.
  *
  *     head ──► counted ─────────────────────────────► done
@@ -79,6 +80,9 @@ export class ResponseParser {
   #behindPause: Buffer = empty;
   /** The response is whole, but its end waits for `resume`. */
   #isEndPending = false;
+  /** Offsets of the chunk data of this push that was not told yet; the end is 0 when there is none. */
+  #dataStart = 0;
+  #dataEnd = 0;
 
   constructor(events: ResponseEvents) {
     this.#events = events;
@@ -119,10 +123,12 @@ export class ResponseParser {
   /** Tells nothing any more. */
   stop(): void {
     this.#state = 'broken';
+    this.#dataEnd = 0;
     this.#held = empty;
     this.#behindPause = empty;
   }
 
+  /** @param bytes of which chunk data is moved together */
   push(bytes: Buffer): void {
     if (this.#isPaused) {
       // What is there at once when the pause begins is one push; later the connection reads no more.
@@ -134,6 +140,8 @@ export class ResponseParser {
       this.#parse(bytes);
     } catch (thrown) {
       if (!(thrown instanceof ResponseSyntaxError)) throw thrown;
+      this.#tellData(bytes);
+      if (this.#isStopped()) return;
       this.stop();
       this.#events.onSyntaxError(thrown);
     }
@@ -163,15 +171,23 @@ export class ResponseParser {
     let at = 0;
     const { length } = bytes;
     while (at < length) {
+      if (this.#state === 'trailers' && this.#dataEnd > 0) this.#tellData(bytes);
+      if (this.#isPaused) {
+        // The memory is used again.
+        this.#behindPause = Buffer.from(bytes.subarray(at));
+        return;
+      }
       switch (this.#state) {
         case 'head':
         case 'trailers':
           at = this.#section(bytes, at);
           break;
         case 'counted':
-        case 'chunk-data':
         case 'until-close':
           at = this.#body(bytes, at);
+          break;
+        case 'chunk-data':
+          at = this.#chunkData(bytes, at);
           break;
         case 'chunk-size':
           at = this.#chunkSize(bytes, at);
@@ -200,12 +216,8 @@ export class ResponseParser {
       }
       // The end of a response was told, and another may have begun.
       if (at === -1) return;
-      if (this.#isPaused) {
-        // The memory is used again.
-        if (at < length) this.#behindPause = Buffer.from(bytes.subarray(at));
-        return;
-      }
     }
+    this.#tellData(bytes);
   }
 
   /** Reads on in a head or in trailers; −1 when that ended the response. */
@@ -271,7 +283,7 @@ export class ResponseParser {
       // Known before the piece is told: who has all of it may send the next request at once.
       this.#state = 'done';
       this.#hasSurplus = end < bytes.length;
-    } else if (this.#state === 'chunk-data' && this.#left === 0) this.#state = 'chunk-data-cr';
+    }
     const goesOn = this.#events.onBody(piece);
     if (this.#isStopped()) return bytes.length;
     this.#isPaused = !goesOn;
@@ -282,6 +294,30 @@ export class ResponseParser {
     }
     this.#events.onEnd();
     return -1;
+  }
+
+  #chunkData(bytes: Buffer, from: number): number {
+    const end = Math.min(bytes.length, from + this.#left);
+    this.#left -= end - from;
+    if (this.#left === 0) this.#state = 'chunk-data-cr';
+    if (this.#dataEnd === 0) {
+      this.#dataStart = from;
+      this.#dataEnd = end;
+    } else {
+      bytes.copyWithin(this.#dataEnd, from, end);
+      this.#dataEnd += end - from;
+    }
+    return end;
+  }
+
+  #tellData(bytes: Buffer): void {
+    const start = this.#dataStart;
+    const end = this.#dataEnd;
+    if (end === 0) return;
+    this.#dataEnd = 0;
+    const piece = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
+    const goesOn = this.#events.onBody(piece);
+    if (!this.#isStopped()) this.#isPaused = !goesOn;
   }
 
   #startChunk(): void {

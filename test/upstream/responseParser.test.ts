@@ -313,6 +313,24 @@ describe('reading a response', () => {
     assert.equal(parser.isReusable, false);
   });
 
+  it('tells the chunks of one push as one piece, also before what is no chunk', () => {
+    const told: string[] = [];
+    const parser = new ResponseParser({
+      onHead: () => undefined,
+      onBody: (piece) => told.push(piece.toString('latin1')) > 0,
+      onEnd: () => void told.push('end'),
+      onSyntaxError: () => void told.push('refused'),
+    });
+    const head = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const push = (text: string): void => parser.push(Buffer.from(text, 'latin1'));
+    parser.begin(false);
+    push(`${head}1\r\na\r\n2\r\nbc\r\n4\r\nde`);
+    push('fg\r\n1\r\nh\r\n0\r\n\r\n');
+    parser.begin(false);
+    push(`${head}2\r\nij\r\n3\r\nklm\r\n?`);
+    assert.deepEqual(told, ['abcde', 'fgh', 'end', 'ijklm', 'refused']);
+  });
+
   it('tells nothing more when it is stopped from within', () => {
     for (const stopAt of ['onHead', 'onBody'] as const) {
       let told = 0;
