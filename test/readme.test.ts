@@ -25,12 +25,14 @@ const section = (heading: string): string =>
   readme.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ??
   assert.fail(`no section ${heading}`);
 
-/** Run elsewhere: by CI itself, by the demo's test, and by every end-to-end test. */
+/** Run elsewhere: by CI itself, by the demo's test, by every end-to-end test, and by those of the command. */
 const runElsewhere = new Set([
   'npm ci && npm run demo',
   'npm ci && npm run check',
   'npm ci',
   'node dist/main.js',
+  'fxn init --yes',
+  'fxn start',
 ]);
 
 /** Beginnings of the names of metrics; what Node.js measures by itself has others. */

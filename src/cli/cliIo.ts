@@ -11,6 +11,8 @@ export interface CliIo {
   err(text: string): void;
   /** Hidden input on a terminal; absent when there is no terminal. */
   readonly askSecret?: ((prompt: string) => Promise<string>) | undefined;
+  /** A line of input on a terminal; absent when there is no terminal. */
+  readonly askLine?: ((prompt: string) => Promise<string>) | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /**
    * Shows a line on standard error that the next one replaces, and the empty one removes; absent when standard error

@@ -7,7 +7,7 @@ import { createCpuEngine } from '../compute/cpuEngine.js';
 import { failureReason } from '../compute/engineFailure.js';
 import { type HostEngine, startGpuHost } from '../compute/gpuHost.js';
 import { testEngine } from '../compute/selfTest.js';
-import { createGpuSampler } from '../gpu/gpuSampler.js';
+import { sampleGpusOnce } from '../gpu/sampleOnce.js';
 import type { GpuSample, GpuStat } from '../lib/gpuStat.js';
 import { createLogger } from '../logger/logger.js';
 import type { CliIo } from './cliIo.js';
@@ -34,7 +34,10 @@ export async function gpuInfo(options: GpuInfoOptions, io: Pick<CliIo, 'out' | '
   const log = createLogger({ level: 'silent', thread: 'main' });
   // A wait on a terminal says what it waits for.
   if (options.json !== true && process.stderr.isTTY) io.err('Starting each engine and its self-test …');
-  const [sample, engines] = await Promise.all([sampleGpus(), startEngines(options.gpu)]);
+  const [sample, engines] = await Promise.all([
+    sampleGpusOnce(log, samplePatienceMs),
+    startEngines(options.gpu),
+  ]);
   if (options.json === true) {
     const { stats = null, source = null } = sample ?? {};
     io.out(JSON.stringify({ gpus: stats, source, engines }));
@@ -44,14 +47,6 @@ export async function gpuInfo(options: GpuInfoOptions, io: Pick<CliIo, 'out' | '
   io.out('');
   io.out(engineText(engines));
   return exitCodes.done;
-
-  async function sampleGpus(): Promise<GpuSample | undefined> {
-    const sampler = createGpuSampler({ log });
-    await waitUntil(() => sampler.status().missing !== 'not_sampled', samplePatienceMs);
-    const latest = sampler.latest();
-    await sampler.close();
-    return latest;
-  }
 
   async function startEngines(gpu: GpuInfoOptions['gpu']): Promise<EngineReport[]> {
     const cpu = await reportCpu();

@@ -1,4 +1,5 @@
 /** The terminal, pipes and environment that this process really has. Runs in the command line. */
+import { createAskLine } from './askLine.js';
 import { createAskSecret } from './askSecret.js';
 import type { CliIo, StreamIo } from './cliIo.js';
 
@@ -14,6 +15,7 @@ export function createProcessIo(): CliIo & Omit<StreamIo, 'signal'> {
     out: (text) => void stdout.write(`${text}\n`),
     err: (text) => void stderr.write(`${text}\n`),
     askSecret: createAskSecret(),
+    askLine: createAskLine(),
     env: process.env,
     async readStdin() {
       const pieces: Buffer[] = [];

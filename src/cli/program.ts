@@ -10,6 +10,7 @@ import type { Action, Choose, Commands } from './commands/action.js';
 import { declareChallenge } from './commands/challengeCommands.js';
 import { declareConfig } from './commands/configCommand.js';
 import { declareGpu } from './commands/gpuCommands.js';
+import { declareInit } from './commands/initCommand.js';
 import { declareSend } from './commands/sendCommand.js';
 import { declareStart } from './commands/startCommand.js';
 import { exitCodes } from './exitCode.js';
@@ -29,11 +30,16 @@ const programs = {
   fxn: {
     usage: '$0 <command>\n\nSells a GPU box or an API to decentralised networks.',
     declare: (commands, choose) =>
-      [declareStart, declareAccounts, declareConfig, declareSend, declareChallenge, declareGpu].reduce(
-        (declared, declare) => declare(declared, choose),
-        commands,
-      ),
-    epilogue: '"fxn COMMAND --help" tells more about a command. The first "fxn start" writes what it needs.',
+      [
+        declareInit,
+        declareStart,
+        declareAccounts,
+        declareConfig,
+        declareSend,
+        declareChallenge,
+        declareGpu,
+      ].reduce((declared, declare) => declare(declared, choose), commands),
+    epilogue: '"fxn COMMAND --help" tells more about a command. A new node: "fxn init", then "fxn start".',
   },
   'fxn-keys': {
     usage: '$0 <command>\n\nThe keys of a node: the same commands as "fxn accounts".',
