@@ -33,6 +33,7 @@ const runElsewhere = new Set([
   'node dist/main.js',
   'fxn init --yes',
   'fxn start',
+  'fxn doctor',
 ]);
 
 /** Beginnings of the names of metrics; what Node.js measures by itself has others. */

@@ -9,6 +9,7 @@ import { declareAccounts, declareKeyCommands } from './commands/accountsCommands
 import type { Action, Choose, Commands } from './commands/action.js';
 import { declareChallenge } from './commands/challengeCommands.js';
 import { declareConfig } from './commands/configCommand.js';
+import { declareDoctor } from './commands/doctorCommand.js';
 import { declareGpu } from './commands/gpuCommands.js';
 import { declareInit } from './commands/initCommand.js';
 import { declareSend } from './commands/sendCommand.js';
@@ -33,6 +34,7 @@ const programs = {
       [
         declareInit,
         declareStart,
+        declareDoctor,
         declareAccounts,
         declareConfig,
         declareSend,
