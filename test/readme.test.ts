@@ -34,6 +34,7 @@ const runElsewhere = new Set([
   'fxn init --yes',
   'fxn start',
   'fxn doctor',
+  'fxn status',
 ]);
 
 /** Beginnings of the names of metrics; what Node.js measures by itself has others. */

@@ -21,8 +21,8 @@ export async function gpuInfo(options: GpuInfoOptions, io: Pick<CliIo, 'out' | '
   // A wait on a terminal says what it waits for.
   if (options.json !== true && process.stderr.isTTY) io.err('Starting each engine and its self-test …');
   const [sample, engines] = await Promise.all([
-    sampleGpusOnce(log, samplePatienceMs),
-    reportEngines(options.gpu, log),
+    sampleGpusOnce({ log, patienceMs: samplePatienceMs }),
+    reportEngines({ gpu: options.gpu, log }),
   ]);
   if (options.json === true) {
     const { stats = null, source = null } = sample ?? {};

@@ -14,6 +14,7 @@ import { declareGpu } from './commands/gpuCommands.js';
 import { declareInit } from './commands/initCommand.js';
 import { declareSend } from './commands/sendCommand.js';
 import { declareStart } from './commands/startCommand.js';
+import { declareStatus } from './commands/statusCommand.js';
 import { exitCodes } from './exitCode.js';
 import { misuseText } from './misuse.js';
 import { createProcessIo } from './processIo.js';
@@ -35,6 +36,7 @@ const programs = {
         declareInit,
         declareStart,
         declareDoctor,
+        declareStatus,
         declareAccounts,
         declareConfig,
         declareSend,

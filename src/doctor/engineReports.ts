@@ -18,11 +18,15 @@ export const startPatienceMs = 90_000;
 const cpuDeadlineMs = 30_000;
 const pollMs = 50;
 
-/** @param gpu `compute.gpu` */
-export async function reportEngines(
-  gpu: 'auto' | 'off' | 'webgpu' | 'cuda',
-  log: Logger,
-): Promise<EngineReport[]> {
+export interface EngineReportOptions {
+  /** `compute.gpu` */
+  readonly gpu: 'auto' | 'off' | 'webgpu' | 'cuda';
+  readonly log: Logger;
+  /** Ends the wait for engines that still start. */
+  readonly signal?: AbortSignal;
+}
+
+export async function reportEngines({ gpu, log, signal }: EngineReportOptions): Promise<EngineReport[]> {
   const cpu = await reportCpu();
   if (gpu === 'off') return [cpu];
   const host = startGpuHost({
@@ -31,7 +35,8 @@ export async function reportEngines(
     log,
   });
   const deadlineMs = performance.now() + startPatienceMs;
-  while (host.engines().some(({ state }) => state === 'starting') && performance.now() < deadlineMs) {
+  const isWaiting = (): boolean => performance.now() < deadlineMs && signal?.aborted !== true;
+  while (host.engines().some(({ state }) => state === 'starting') && isWaiting()) {
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
   const hosted = host.engines().map(reportOf);

@@ -5,11 +5,20 @@ import { createGpuSampler } from './gpuSampler.js';
 
 const pollMs = 50;
 
+export interface SampleOnceOptions {
+  readonly log: Logger;
+  readonly patienceMs: number;
+  /** Ends the wait. */
+  readonly signal?: AbortSignal;
+}
+
 /** `undefined` when there is none, or none was found in time. */
-export async function sampleGpusOnce(log: Logger, patienceMs: number): Promise<GpuSample | undefined> {
+export async function sampleGpusOnce(options: SampleOnceOptions): Promise<GpuSample | undefined> {
+  const { log, patienceMs, signal } = options;
   const sampler = createGpuSampler({ log });
   const deadlineMs = performance.now() + patienceMs;
-  while (sampler.status().missing === 'not_sampled' && performance.now() < deadlineMs) {
+  const isWaiting = (): boolean => performance.now() < deadlineMs && signal?.aborted !== true;
+  while (sampler.status().missing === 'not_sampled' && isWaiting()) {
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
   const latest = sampler.latest();

@@ -30,6 +30,7 @@ describe('a command line that cannot work', () => {
     ['start --confg=x', /^There is no option "--confg"\. Did you mean "--config"\?$/],
     ['start --hoem x', /Did you mean "--home"\?$/],
     ['start now', /^One word too many: "now"\.$/],
+    ['doctor --no-pulbic', /Did you mean "--no-public"\?$/],
     ['send', /^Something is missing: fxn send <path> \[body\]$/],
     ['send /v1/models --key', /^--key needs a value\.$/],
     ['send /v1/models --scheme v3', /Choices: "legacy", "rfc9421"$/],
@@ -56,13 +57,23 @@ describe('help', () => {
     const parsed = await parseCommandLine('fxn', ['--help']);
     assert.equal(parsed.kind, 'text');
     const text = parsed.kind === 'text' ? parsed.text : '';
-    for (const command of ['start', 'accounts', 'config', 'send <path> [body]']) {
+    for (const command of ['init', 'start', 'doctor', 'status', 'accounts', 'config', 'send <path> [body]']) {
       assert.ok(text.includes(`  fxn ${command} `), command);
     }
   });
 
   test('is there for each command', async () => {
-    for (const line of ['start', 'accounts', 'accounts new', 'accounts import', 'config check', 'send']) {
+    for (const line of [
+      'init',
+      'doctor',
+      'status',
+      'start',
+      'accounts',
+      'accounts new',
+      'accounts import',
+      'config check',
+      'send',
+    ]) {
       const parsed = await parseCommandLine('fxn', [...line.split(' '), '--help']);
       assert.equal(parsed.kind, 'text', line);
       assert.ok(parsed.kind === 'text' && parsed.text.startsWith(`fxn ${line}`), line);

@@ -15,7 +15,7 @@ export interface PseudoTerminal {
   /** All that was shown so far, control sequences included. */
   readonly shown: () => string;
   /** Resolves when it has been shown; rejects when the program ends before. */
-  shows(text: string | RegExp): Promise<void>;
+  shows(wanted: string | ((shown: string) => boolean)): Promise<void>;
   type(text: string): void;
   readonly ended: Promise<number | null>;
 }
@@ -54,9 +54,9 @@ export function onTerminal(
     ended,
     type: (keys) => void child.stdin.write(keys),
     async shows(wanted) {
-      const isThere = (): boolean => (typeof wanted === 'string' ? text.includes(wanted) : wanted.test(text));
+      const isThere = (): boolean => (typeof wanted === 'string' ? text.includes(wanted) : wanted(text));
       while (!isThere()) {
-        if (isOver) throw new Error(`ended without showing ${wanted}:\n${text}`);
+        if (isOver) throw new Error(`ended without showing ${String(wanted)}:\n${text}`);
         await new Promise((resolve) => child.once('shown', resolve));
       }
     },

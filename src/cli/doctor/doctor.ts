@@ -35,7 +35,7 @@ export function doctor(options: DoctorCommandOptions, io: CliIo & StreamIo): Pro
           engines: options.noEngines !== true,
         },
         ...(progress && {
-          onProgress: (waiting) => progress(waiting.length === 0 ? '' : `Checking ${waiting.join(', ')} …`),
+          onProgress: (waiting) => progress(progressLine(waiting)),
         }),
       });
       progress?.('');
@@ -54,4 +54,10 @@ export function doctor(options: DoctorCommandOptions, io: CliIo & StreamIo): Pro
       return exitCodes.interrupted;
     }
   });
+}
+
+/** Short, because a line that wraps cannot be replaced. */
+function progressLine(waiting: readonly string[]): string {
+  if (waiting.length === 0) return '';
+  return `Checking, ${waiting.length} left: ${waiting.slice(0, 2).join(', ')} …`;
 }

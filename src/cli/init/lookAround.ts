@@ -41,14 +41,21 @@ const gpuPatienceMs = 15_000;
 export async function lookAround(options: LookAroundOptions): Promise<Surroundings> {
   const { hosts, models, rpcUrls, env, signal } = options;
   const urls = [...new Set(models.map(({ url }) => url))];
-  const [servers, gpus, rpcs] = await Promise.all([
+  const broken = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  const looking = Promise.all([
     urls.length > 0
       ? Promise.all(urls.map((url) => lookAt({ url, deadlineMs: serverDeadlineMs })))
       : findServers(hosts, serverDeadlineMs),
-    sampleGpusOnce(createLogger({ level: 'silent', thread: 'main' }), gpuPatienceMs),
+    sampleGpusOnce({
+      log: createLogger({ level: 'silent', thread: 'main' }),
+      patienceMs: gpuPatienceMs,
+      signal,
+    }),
     probeAll(rpcUrls, env, signal),
   ]);
-  signal.throwIfAborted();
+  const [servers, gpus, rpcs] = await Promise.race([looking, broken]);
   return { servers, gpus, rpcs };
 }
 

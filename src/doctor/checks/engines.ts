@@ -14,11 +14,11 @@ export const checkEngines: Check<NodeContext> = {
   group: 'Compute',
   title: 'compute engines',
   deadlineMs: startPatienceMs + 60_000,
-  async run({ config, options }) {
+  async run({ config, options, signal }) {
     const log = createLogger({ level: 'silent', thread: 'main' });
     const [sample, engines] = await Promise.all([
-      sampleGpusOnce(log, gpuPatienceMs),
-      options.engines ? reportEngines(config.compute.gpu, log) : [],
+      sampleGpusOnce({ log, patienceMs: gpuPatienceMs, signal }),
+      options.engines ? reportEngines({ gpu: config.compute.gpu, log, signal }) : [],
     ]);
     const names = (sample?.stats ?? []).map(({ name }) => name ?? 'unknown GPU');
     const gpu =
