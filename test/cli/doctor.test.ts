@@ -99,6 +99,17 @@ describe('fxn doctor', () => {
     return failures[0] as Finding;
   };
 
+  /** To be stopped before the test ends: a home that is removed must not be written into. */
+  const startNode = async (t: TestContext, home: string) => {
+    const node = runNode(t, ['--home', home], { FXN_KEY_PASSWORD: undefined });
+    await node.says('"listening"');
+    const stop = async (): Promise<void> => {
+      node.child.kill('SIGTERM');
+      await node.ended;
+    };
+    return { pid: node.child.pid, stop };
+  };
+
   it('finds nothing wrong with a node that has what it needs, and has it generate a token', async (t) => {
     const home = await homeOf(t);
     const { run, report } = await examine(home, ['--generate']);
@@ -274,8 +285,7 @@ describe('fxn doctor', () => {
     const home = await homeOf(t, { node: { listenPort: port, publicUrl }, reachable: ['127.0.0.1'] });
     const stopped = await examine(home);
     assert.match(only(stopped.report, 'public_url').detail, /the node does not run/);
-    const node = runNode(t, ['--home', home], { FXN_KEY_PASSWORD: undefined });
-    await node.says('"listening"');
+    const node = await startNode(t, home);
     const { run, report } = await eventually(
       () => examine(home),
       ({ run: { code } }) => code === 0,
@@ -283,7 +293,7 @@ describe('fxn doctor', () => {
     assert.equal(run.code, 0);
     const ports = report.findings.filter(({ id }) => id === 'port');
     assert.deepEqual(
-      ports.map(({ severity, detail }) => [severity, detail.includes(`process ${node.child.pid}`)]),
+      ports.map(({ severity, detail }) => [severity, detail.includes(`process ${node.pid}`)]),
       [
         ['ok', true],
         ['ok', true],
@@ -292,14 +302,16 @@ describe('fxn doctor', () => {
     assert.equal(only(report, 'public_url').detail, `${publicUrl}/health answers`);
     const left = await examine(home, ['--no-public']);
     assert.match(only(left.report, 'public_url').detail, /--no-public/);
+    await node.stop();
   });
 
   it('refuses a public URL that is a private address', async (t) => {
     const port = await freePort();
     const home = await homeOf(t, { node: { listenPort: port, publicUrl: `http://127.0.0.1:${port}` } });
-    const node = runNode(t, ['--home', home], { FXN_KEY_PASSWORD: undefined });
-    await node.says('"listening"');
-    const { id, remedy } = failureOf(await examine(home));
+    const node = await startNode(t, home);
+    const report = await examine(home);
+    await node.stop();
+    const { id, remedy } = failureOf(report);
     assert.equal(id, 'public_url_unreachable');
     assert.match(remedy ?? '', /a name or address that the internet reaches/);
   });
