@@ -28,13 +28,17 @@ const section = (heading: string): string =>
   readme.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ??
   assert.fail(`no section ${heading}`);
 
-/** Run elsewhere: by CI itself, by the tests of the demo and of monitoring, and by every end-to-end test. */
+/** Run elsewhere: by CI itself, by the tests of the demo and of monitoring, by every end-to-end test, and by those of the command. */
 const runElsewhere = new Set([
   'sh config/monitoring.sh',
   'npm ci && npm run demo',
   'npm ci && npm run check',
   'npm ci',
   'node dist/main.js',
+  'fxn init --yes',
+  'fxn start',
+  'fxn doctor',
+  'fxn status',
 ]);
 
 /** Beginnings of the names of metrics; what Node.js measures by itself has others. */

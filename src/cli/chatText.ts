@@ -4,6 +4,12 @@
  */
 import { StringDecoder } from 'node:string_decoder';
 
+/** The output tokens that a completion, or an event of one, says it took; `undefined` where it does not say. */
+export function saidTokens(completion: unknown): number | undefined {
+  const tokens = asObject(asObject(completion)['usage'])['completion_tokens'];
+  return typeof tokens === 'number' ? tokens : undefined;
+}
+
 /** An event that grows beyond this is no completion chunk; it is dropped rather than kept. */
 const maxEventCharacters = 1_024 * 1_024;
 
@@ -12,10 +18,22 @@ export class ChatText {
   #rest = '';
   #data = '';
   #error: string | undefined;
+  #textEvents = 0;
+  #tokens: number | undefined;
 
   /** What the stream said instead of going on. */
   get error(): string | undefined {
     return this.#error;
+  }
+
+  /** Events that held text: about one for each token, where the stream does not count them. */
+  get textEvents(): number {
+    return this.#textEvents;
+  }
+
+  /** Output tokens as the stream counted them; `undefined` where it has not. */
+  get tokens(): number | undefined {
+    return this.#tokens;
   }
 
   /** The text that these bytes complete; often empty. */
@@ -41,7 +59,10 @@ export class ChatText {
     const message = asObject(event['error'])['message'];
     if (typeof message === 'string') this.#error = printable(message);
     const choices = Array.isArray(event['choices']) ? event['choices'] : [];
-    return choices.map((choice) => printable(textOf(asObject(choice)))).join('');
+    const text = choices.map((choice) => printable(textOf(asObject(choice)))).join('');
+    if (text !== '') this.#textEvents++;
+    this.#tokens = saidTokens(event) ?? this.#tokens;
+    return text;
   }
 }
 

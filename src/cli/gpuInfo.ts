@@ -2,12 +2,8 @@
  * `fxn gpu info`: samples the GPUs once and starts every compute engine, as a node would, and says what came of it.
  * Runs in the command line.
  */
-import { createComputePool } from '../compute/computePool.js';
-import { createCpuEngine } from '../compute/cpuEngine.js';
-import { failureReason } from '../compute/engineFailure.js';
-import { type HostEngine, startGpuHost } from '../compute/gpuHost.js';
-import { testEngine } from '../compute/selfTest.js';
-import { createGpuSampler } from '../gpu/gpuSampler.js';
+import { type EngineReport, reportEngines } from '../doctor/engineReports.js';
+import { sampleGpusOnce } from '../gpu/sampleOnce.js';
 import type { GpuSample, GpuStat } from '../lib/gpuStat.js';
 import { createLogger } from '../logger/logger.js';
 import type { CliIo } from './cliIo.js';
@@ -18,23 +14,16 @@ export interface GpuInfoOptions {
   readonly json?: boolean | undefined;
 }
 
-interface EngineReport {
-  readonly engine: string;
-  readonly state: 'ready' | 'disabled';
-  readonly device: string | null;
-  readonly reason: string | null;
-}
-
-/** A library that hangs while it loads is ended after 30 s, and the next engine has its turn. */
-const startPatienceMs = 90_000;
 const samplePatienceMs = 30_000;
-const pollMs = 50;
 
 export async function gpuInfo(options: GpuInfoOptions, io: Pick<CliIo, 'out' | 'err'>): Promise<number> {
   const log = createLogger({ level: 'silent', thread: 'main' });
   // A wait on a terminal says what it waits for.
   if (options.json !== true && process.stderr.isTTY) io.err('Starting each engine and its self-test …');
-  const [sample, engines] = await Promise.all([sampleGpus(), startEngines(options.gpu)]);
+  const [sample, engines] = await Promise.all([
+    sampleGpusOnce({ log, patienceMs: samplePatienceMs }),
+    reportEngines({ gpu: options.gpu, log }),
+  ]);
   if (options.json === true) {
     const { stats = null, source = null } = sample ?? {};
     io.out(JSON.stringify({ gpus: stats, source, engines }));
@@ -44,56 +33,6 @@ export async function gpuInfo(options: GpuInfoOptions, io: Pick<CliIo, 'out' | '
   io.out('');
   io.out(engineText(engines));
   return exitCodes.done;
-
-  async function sampleGpus(): Promise<GpuSample | undefined> {
-    const sampler = createGpuSampler({ log });
-    await waitUntil(() => sampler.status().missing !== 'not_sampled', samplePatienceMs);
-    const latest = sampler.latest();
-    await sampler.close();
-    return latest;
-  }
-
-  async function startEngines(gpu: GpuInfoOptions['gpu']): Promise<EngineReport[]> {
-    const cpu = await reportCpu();
-    if (gpu === 'off') return [cpu];
-    const host = startGpuHost({
-      gpu: gpu === 'webgpu' ? 'webgpu' : 'auto',
-      isAllowedSoftware: gpu === 'webgpu',
-      log,
-    });
-    await waitUntil(() => host.engines().every(({ state }) => state !== 'starting'), startPatienceMs);
-    const hosted = host.engines().map(reportOf);
-    await host.close();
-    return [...hosted, cpu];
-  }
-}
-
-async function reportCpu(): Promise<EngineReport> {
-  const pool = createComputePool({ threads: 1, maxQueued: 16, deadlineMs: samplePatienceMs });
-  const engine = createCpuEngine(pool);
-  const { name, device } = engine.info;
-  try {
-    await testEngine(engine);
-    return { engine: name, state: 'ready', device, reason: null };
-  } catch (thrown) {
-    return { engine: name, state: 'disabled', device, reason: failureReason(thrown) };
-  } finally {
-    await pool.close();
-  }
-}
-
-const reportOf = ({ name, state, info, reason }: HostEngine): EngineReport => ({
-  engine: name,
-  state: state === 'ready' ? 'ready' : 'disabled',
-  device: info?.device ?? null,
-  reason: state === 'starting' ? 'did not start in time' : (reason ?? null),
-});
-
-async function waitUntil(isSo: () => boolean, patienceMs: number): Promise<void> {
-  const deadlineMs = performance.now() + patienceMs;
-  while (!isSo() && performance.now() < deadlineMs) {
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
-  }
 }
 
 function gpuText(sample: GpuSample | undefined): string {

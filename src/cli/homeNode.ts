@@ -28,8 +28,22 @@ export function homeNodeUrl({ node }: Pick<Config, 'node'>, urlOption = '--url')
       `node.listenPort is 0, so the port is another one at every start. Take it from the "listening" line of the node's log and give it with ${urlOption} http://127.0.0.1:PORT.`,
     );
   }
-  const host = anyAddress[node.listenAddress] ?? node.listenAddress;
-  return `${isTls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${node.listenPort}`;
+  return `${isTls ? 'https' : 'http'}://${reachable(node.listenAddress)}:${node.listenPort}`;
+}
+
+/** The URL of the admin port of this home's node. */
+export function homeAdminUrl({ admin }: Pick<Config, 'admin'>): string {
+  if (admin.listenPort === 0) {
+    throw new UsageError(
+      'admin.listenPort is 0, so the port is another one at every start. Take it from the "listening" line of the node\'s log (adminPort) and give it with --url http://127.0.0.1:PORT.',
+    );
+  }
+  return `http://${reachable(admin.listenAddress)}:${admin.listenPort}`;
+}
+
+function reachable(listenAddress: string): string {
+  const host = anyAddress[listenAddress] ?? listenAddress;
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 /** A node that listens everywhere is reached over loopback. */

@@ -16,6 +16,7 @@ export function createProcessIo(): CliIo & Omit<StreamIo, 'signal'> {
     err: (text) => void stderr.write(`${text}\n`),
     askLine: createAskLine(),
     askSecret: createAskSecret(),
+    askLine: createAskLine(),
     env: process.env,
     async readStdin() {
       const pieces: Buffer[] = [];

@@ -9,10 +9,13 @@ import { declareAccounts, declareKeyCommands } from './commands/accountsCommands
 import type { Action, Choose, Commands } from './commands/action.js';
 import { declareChallenge } from './commands/challengeCommands.js';
 import { declareConfig } from './commands/configCommand.js';
+import { declareDoctor } from './commands/doctorCommand.js';
 import { declareGpu } from './commands/gpuCommands.js';
+import { declareInit } from './commands/initCommand.js';
 import { declareProvider } from './commands/providerCommands.js';
 import { declareSend } from './commands/sendCommand.js';
 import { declareStart } from './commands/startCommand.js';
+import { declareStatus } from './commands/statusCommand.js';
 import { exitCodes } from './exitCode.js';
 import { misuseText } from './misuse.js';
 import { createProcessIo } from './processIo.js';
@@ -31,7 +34,10 @@ const programs = {
     usage: '$0 <command>\n\nSells a GPU box or an API to decentralised networks.',
     declare: (commands, choose) =>
       [
+        declareInit,
         declareStart,
+        declareDoctor,
+        declareStatus,
         declareAccounts,
         declareConfig,
         declareSend,
@@ -39,7 +45,7 @@ const programs = {
         declareProvider,
         declareGpu,
       ].reduce((declared, declare) => declare(declared, choose), commands),
-    epilogue: '"fxn COMMAND --help" tells more about a command. The first "fxn start" writes what it needs.',
+    epilogue: '"fxn COMMAND --help" tells more about a command. A new node: "fxn init", then "fxn start".',
   },
   'fxn-keys': {
     usage: '$0 <command>\n\nThe keys of a node: the same commands as "fxn accounts".',

@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import type { RequestSigner } from '../auth/signRequest.js';
+import { baseSepolia } from '../config/baseSepolia.js';
 import type { Config } from '../config/config.js';
 import { homePaths, resolveHome } from '../lib/homePaths.js';
 import type { CliIo } from './cliIo.js';
@@ -23,9 +24,6 @@ export interface SigningOptions {
   readonly config?: string | undefined;
   readonly modelBackend?: string | undefined;
 }
-
-/** Where the network runs today. */
-const baseSepolia = 84_532;
 
 export type HomeConfig = () => Config;
 
@@ -66,7 +64,7 @@ export function chainOf(options: SigningOptions, homeConfig: HomeConfig, { env }
     return chainId;
   }
   const { configFile } = homePaths(resolveHome(options.home, env), { configFile: options.config });
-  return existsSync(configFile) ? homeConfig().chainId : baseSepolia;
+  return existsSync(configFile) ? homeConfig().chainId : baseSepolia.chainId;
 }
 
 export function signingScheme(options: SigningOptions, homeConfig: HomeConfig, io: CliIo): SigningScheme {

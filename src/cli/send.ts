@@ -4,8 +4,9 @@
  * command line.
  */
 import { once } from 'node:events';
-import { answerSummary } from './answerSummary.js';
-import { ChatText } from './chatText.js';
+import { parseJson } from '../lib/unknownJson.js';
+import { answerSummary, completionTiming } from './answerSummary.js';
+import { ChatText, saidTokens } from './chatText.js';
 import type { CliIo, StreamIo } from './cliIo.js';
 import { exitCodes, withExitCode } from './exitCode.js';
 import { homeNodeUrl } from './homeNode.js';
@@ -32,6 +33,8 @@ export interface SendOptions extends SigningOptions {
   readonly url?: string | undefined;
   /** Bytes as they are, on a terminal too. */
   readonly raw?: boolean | undefined;
+  /** How fast a completion came, also where standard error is no terminal. */
+  readonly timing?: boolean | undefined;
 }
 
 export function send(options: SendOptions, io: CliIo & StreamIo): Promise<number> {
@@ -57,7 +60,9 @@ export function send(options: SendOptions, io: CliIo & StreamIo): Promise<number
         signal,
         onSecondAttempt,
       });
-      const exitCode = await printAnswer(answer, { isRaw: options.raw === true, path: url.pathname }, io);
+      const isTimed = options.timing === true || io.progress !== undefined;
+      const printing = { isRaw: options.raw === true, isTimed, path: url.pathname };
+      const exitCode = await printAnswer(answer, printing, io);
       if (answer.refusal === 'auth_unknown_caller') {
         io.err(
           `The node does not know ${signer.address}, which signed this: register it as a gateway, or sign with --key.`,
@@ -79,34 +84,49 @@ function checkPath(path: string): void {
 
 interface PrintOptions {
   readonly isRaw: boolean;
+  readonly isTimed: boolean;
   readonly path: string;
 }
 
 const newline = 0x0a;
+/** A whole completion that is longer than this is not read for its tokens. */
+const maxCompletionBytes = 1_024 * 1_024;
 
 async function printAnswer(
   answer: SignedAnswer,
-  { isRaw, path }: PrintOptions,
+  { isRaw, isTimed, path }: PrintOptions,
   io: CliIo & StreamIo,
 ): Promise<number> {
   const isTerminal = io.stdout.isTTY === true;
   const isEvents = answer.headers['content-type']?.toLowerCase().startsWith('text/event-stream') ?? false;
-  const isCompletion = isEvents && /\/(?:chat\/)?completions$/.test(path);
-  const chat = isCompletion ? new ChatText() : undefined;
+  const isCompletion = /\/(?:chat\/)?completions$/.test(path);
+  const chat = isCompletion && isEvents ? new ChatText() : undefined;
+  const whole: Uint8Array[] | undefined = isTimed && isCompletion && !isEvents ? [] : undefined;
   const isTextOnly = chat !== undefined && isTerminal && !isRaw;
   let firstByteAtMs: number | undefined;
+  let firstTokenAtMs: number | undefined;
   let bytes = 0;
   let last: number | undefined;
   const report = (): void => {
     // The shell's prompt and the summary begin on a line of their own.
     if (isTerminal && last !== undefined && last !== newline) io.stdout.write('\n');
+    const lastByteAtMs = performance.now();
     io.err(answerSummary(answer, { firstByteAtMs, bytes }));
+    if (!isTimed) return;
+    const counted = chat?.tokens ?? (whole && saidTokens(parseJson(Buffer.concat(whole).toString('utf8'))));
+    const tokens = counted ?? chat?.textEvents;
+    if (tokens === undefined || tokens === 0) return;
+    const { sentAtMs } = answer;
+    const areCounted = counted !== undefined;
+    io.err(completionTiming({ sentAtMs, firstTokenAtMs, lastByteAtMs, tokens, areCounted }));
   };
   try {
     for await (const piece of answer.body) {
       firstByteAtMs ??= performance.now();
       bytes += piece.length;
       const text = chat?.push(piece) ?? '';
+      if (text !== '') firstTokenAtMs ??= performance.now();
+      if (bytes <= maxCompletionBytes) whole?.push(piece);
       const out = isTextOnly ? Buffer.from(text, 'utf8') : piece;
       if (out.length === 0) continue;
       last = out.at(-1);

@@ -1,4 +1,6 @@
 /** The `config.yaml` of a first start: every key with its default, ready to run on Base Sepolia. */
+import { baseSepolia } from './baseSepolia.js';
+
 export const configTemplate = `# Configuration of the provider node. Checked at start and on reload (SIGHUP); \`fxn config check\`
 # prints what is in force. Every key below holds its default: what you delete stays as it is.
 #
@@ -9,19 +11,19 @@ export const configTemplate = `# Configuration of the provider node. Checked at 
 # ---- Required -------------------------------------------------------------------------------------------
 
 # RPC URL of the chain that the registries live on: one, or a list that is tried in order of health.
-rpcProvider: ["https://base-sepolia-public.nodies.app"]
+rpcProvider: ["${baseSepolia.rpcUrls[0]}"]
 
 # Who may send challenges.
-schedulerAddress: "0x0a7A1fF52515C24FAa17c13B916679926272ffc4"
+schedulerAddress: "${baseSepolia.schedulerAddress}"
 
 # ---- Chain ----------------------------------------------------------------------------------------------
 
 # 84532 is Base Sepolia.
-chainId: 84532
+chainId: ${baseSepolia.chainId}
 
 registry:
   # Required: the Router contract, from which all other contracts are found.
-  routerSmartContractAddress: "0x7C8e239F9A26D7fd081Db72A2A23F4E9CA35E16b"
+  routerSmartContractAddress: "${baseSepolia.routerAddress}"
   # Lets anybody use /v1/* unsigned. Refused unless node.listenAddress is loopback or FXN_ALLOW_BYPASS=1.
   bypassAuth: false
   # What happens while this node is not a registered, unpaused provider: "off", "warn" or "refuse".

@@ -3,6 +3,7 @@
  * throws names the URL. viem's own transport bounds neither the size nor what its errors quote, so viem only
  * encodes and decodes here. Runs in the registry thread and the command line.
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { NodeError } from '../errors/nodeError.js';
 import { requestHttp } from '../lib/httpRequest.js';
@@ -15,6 +16,8 @@ export interface JsonRpcOptions {
   readonly maxResponseBytes: number;
   /** Calls off whatever is under way. */
   readonly signal: AbortSignal;
+  /** Told when the head of an answer is there. */
+  readonly onHeaders?: (headers: IncomingHttpHeaders) => void;
 }
 
 export interface JsonRpcClient {
@@ -25,7 +28,7 @@ export interface JsonRpcClient {
 }
 
 /** Scheme, host and port of a URL; keys live in the rest. */
-function endpointLabel(url: string): string {
+export function endpointLabel(url: string): string {
   try {
     const { protocol, host } = new URL(url);
     return `${protocol}//${host}`;
@@ -40,7 +43,8 @@ const quotable = (text: unknown): string =>
     .replace(/\w+:\/\/\S+/g, '[url]')
     .slice(0, 200);
 
-export function openJsonRpc({ url, timeoutMs, maxResponseBytes, signal }: JsonRpcOptions): JsonRpcClient {
+export function openJsonRpc(options: JsonRpcOptions): JsonRpcClient {
+  const { url, timeoutMs, maxResponseBytes, signal, onHeaders } = options;
   const label = endpointLabel(url);
   const { target, headers } = splitCredentials(url);
   let lastId = 0;
@@ -60,6 +64,7 @@ export function openJsonRpc({ url, timeoutMs, maxResponseBytes, signal }: JsonRp
           body: JSON.stringify({ jsonrpc: '2.0', id, method, params }),
           signal: AbortSignal.any([deadline, signal]),
         });
+        onHeaders?.(answer.headers);
         status = answer.status;
         text = await readBounded(answer.body, maxResponseBytes);
       } catch (thrown) {

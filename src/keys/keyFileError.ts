@@ -25,6 +25,9 @@ const remedies = {
 
 export type KeyFileProblem = keyof typeof remedies;
 
+/** What the operator can do about it; a sentence. */
+export const keyFileRemedy = (problem: KeyFileProblem): string => remedies[problem];
+
 /** `detail` is a clause without a full stop. */
 export function keyFileError(problem: KeyFileProblem, detail: string, cause?: unknown): NodeError {
   return new NodeError('key_file', {

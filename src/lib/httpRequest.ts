@@ -1,9 +1,14 @@
 /**
  * One HTTP request through Node's own client: for threads that ask something now and then, and would load the
- * built-in `fetch`, a tenth of a node's start, for nothing else. Redirects are not followed. Runs in main and the
- * registry thread.
+ * built-in `fetch`, a tenth of a node's start, for nothing else. Redirects are not followed. Runs in main, the
+ * registry thread and the command line.
  */
-import { type IncomingMessage, type OutgoingHttpHeaders, request as requestPlain } from 'node:http';
+import {
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request as requestPlain,
+} from 'node:http';
 import type { Readable } from 'node:stream';
 
 export interface HttpRequest {
@@ -17,6 +22,7 @@ export interface HttpRequest {
 
 export interface HttpAnswer {
   readonly status: number;
+  readonly headers: IncomingHttpHeaders;
   /** Decompressed. To be read to its end or destroyed: it holds the connection. */
   readonly body: Readable;
 }
@@ -31,7 +37,7 @@ export async function requestHttp(options: HttpRequest): Promise<HttpAnswer> {
   const send = url.protocol === 'https:' ? (await import('node:https')).request : requestPlain;
   const response = await exchange(send, options, false);
   const status = response.statusCode ?? 0;
-  return { status, body: await decompressed(response) };
+  return { status, headers: response.headers, body: await decompressed(response) };
 }
 
 function exchange(

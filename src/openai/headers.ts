@@ -3,9 +3,9 @@
  * does whatever a backend says about itself. Runs on the fronts.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Backend } from '../config/modelBackends.js';
 import type { HeaderList } from '../http/exchange.js';
 import { parseTraceParent } from '../lib/traceparent.js';
-import type { RoutedBackend } from './routedModels.js';
 
 const up = ['accept', 'content-type', 'openai-beta'] as const;
 const upWithTrace = [...up, 'traceparent', 'tracestate'] as const;
@@ -24,7 +24,11 @@ const down = new Set([
 const sendable = /^[\t\x20-\x7e]*$/;
 
 /** What every request to a backend carries. */
-export function backendHeaders({ headers, apiKey, bearerToken }: RoutedBackend): Record<string, string> {
+export function backendHeaders({
+  headers,
+  apiKey,
+  bearerToken,
+}: Pick<Backend, 'headers' | 'apiKey' | 'bearerToken'>): Record<string, string> {
   return {
     ...(apiKey === '' ? {} : { 'x-api-key': apiKey }),
     ...(bearerToken === '' ? {} : { authorization: `Bearer ${bearerToken}` }),

@@ -56,6 +56,11 @@ export function lockHome(file: string, holderName = 'node'): HomeLock {
   });
 }
 
+/** Process id of the node that runs with this home; `undefined` when none does. */
+export function lockHolder(file: string): number | undefined {
+  return isHeld(file) ? readHolder(file)?.pid : undefined;
+}
+
 /**
  * Puts `draft` in place of a dead lock. Of several processes that found the lock dead only one may: the others
  * would throw out the winner's. It holds a second lock meanwhile and looks again under it.

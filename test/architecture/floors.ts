@@ -26,6 +26,9 @@ export const areas: Readonly<Record<string, Area>> = {
     paths: ['src/node.ts', 'src/node/', 'src/front.ts', 'src/front/', 'src/admin.ts'],
   },
 
+  // What looks at everything else, for `fxn doctor`.
+  doctor: { floor: 5, paths: ['src/doctor/'] },
+
   openai: { floor: 4, paths: ['src/openai/'] },
   challenge: { floor: 4, paths: ['src/challenge/'] },
   // What runs in the operator's browser; of the rest of the program it knows types only.

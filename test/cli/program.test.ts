@@ -33,6 +33,7 @@ describe('a command line that cannot work', () => {
     ['provider regster', /^There is no command "regster"\. Did you mean "register"\?$/],
     ['provider register --unsgined', /Did you mean "--unsigned"\?$/],
     ['provider claim', /^Missing required argument: from-epoch$/],
+    ['doctor --no-pulbic', /Did you mean "--no-public"\?$/],
     ['send', /^Something is missing: fxn send <path> \[body\]$/],
     ['send /v1/models --key', /^--key needs a value\.$/],
     ['send /v1/models --scheme v3', /Choices: "legacy", "rfc9421"$/],
@@ -59,13 +60,32 @@ describe('help', () => {
     const parsed = await parseCommandLine('fxn', ['--help']);
     assert.equal(parsed.kind, 'text');
     const text = parsed.kind === 'text' ? parsed.text : '';
-    for (const command of ['start', 'accounts', 'config', 'provider', 'send <path> [body]']) {
+    for (const command of [
+      'init',
+      'start',
+      'doctor',
+      'status',
+      'accounts',
+      'config',
+      'provider',
+      'send <path> [body]',
+    ]) {
       assert.ok(text.includes(`  fxn ${command} `), command);
     }
   });
 
   test('is there for each command', async () => {
-    const lines = ['start', 'accounts', 'accounts new', 'accounts import', 'config check', 'send'];
+    const lines = [
+      'init',
+      'doctor',
+      'status',
+      'start',
+      'accounts',
+      'accounts new',
+      'accounts import',
+      'config check',
+      'send',
+    ];
     for (const line of [...lines, 'provider', 'provider register', 'provider status', 'provider claim']) {
       const parsed = await parseCommandLine('fxn', [...line.split(' '), '--help']);
       assert.equal(parsed.kind, 'text', line);

@@ -3,6 +3,7 @@ import { wantedBackends } from '../../compute/wantedBackend.js';
 import type { Choose, Commands } from './action.js';
 import { withConfigFiles } from './configFiles.js';
 import { untilInterrupted } from './interruption.js';
+import { lastOfEach } from './lastOfEach.js';
 import { signingOptions } from './signingOptions.js';
 
 const json = { type: 'boolean', describe: 'One line of JSON each, on a terminal too' } as const;
@@ -16,7 +17,7 @@ export const declareChallenge = (commands: Commands, choose: Choose): Commands =
         'Checks that nodes multiply matrices themselves, and how fast',
         (options) =>
           withConfigFiles(options)
-            // The only options of the program that are meant to be given more than once.
+            // Two of its options may be given more than once.
             .parserConfiguration({ 'duplicate-arguments-array': true, 'boolean-negation': false })
             .usage(
               '$0 challenge verify --node URL --address 0x…\n\nHas nodes multiply matrices that they could not know before and checks rows of the product.\nExit code 0 when all are verified, 1 when one is refused, 2 for a wrong call or when one cannot be reached.',
@@ -67,8 +68,7 @@ export const declareChallenge = (commands: Commands, choose: Choose): Commands =
         (args) =>
           choose(async (io) => {
             const { challengeVerify } = await import('../challengeVerify.js');
-            const { node, address } = args;
-            const options = { ...lastOfEach(args), node, address };
+            const options = lastOfEach(args, ['node', 'address']);
             return untilInterrupted((signal) => challengeVerify(options, { ...io, signal }));
           }),
       )
@@ -111,12 +111,3 @@ export const declareChallenge = (commands: Commands, choose: Choose): Commands =
       )
       .demandCommand(1, 1, 'Which command?'),
   );
-
-/** As everywhere in the program: of an option that takes one value the last one counts. */
-function lastOfEach<T extends object>(args: T): T {
-  const entries = Object.entries(args).map(([name, value]) => [
-    name,
-    Array.isArray(value) && name !== '_' ? value.at(-1) : value,
-  ]);
-  return Object.fromEntries(entries) as T;
-}

@@ -28,6 +28,10 @@ export const declareSend = (commands: Commands, choose: Choose): Commands =>
             type: 'boolean',
             describe: 'On a terminal, shows event streams as they are, not their text',
           },
+          timing: {
+            type: 'boolean',
+            describe: 'Says how fast a completion came (on a terminal always)',
+          },
         })
         .epilogue(
           "The models of this home's node, as the gateway whose key that is:\n  fxn send /v1/models --key gateway.json\nA chat with another node:\n  fxn send /v1/chat/completions @chat.json --url https://node.example --key gateway.json",
