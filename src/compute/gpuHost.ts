@@ -2,28 +2,14 @@
  * Starts the GPU host, a child process that holds every native compute library, and watches it: a host that does not
  * report its start, overruns a job's deadline or ignores an abort is killed; one that dies is started again, later
  * each time. Native code can crash or hang this way without harm to the node. Runs in main.
- *
- * One job is with the host at a time; others wait here, in the order in which they came, and too many are refused.
- * A job that waits when the host dies is given to the next host; the one that ran fails. Every job has its deadline
- * from the moment it was asked for, so none waits for ever.
  */
-import { type ChildProcess, fork } from 'node:child_process';
-import { setPriority } from 'node:os';
-import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
-import { NodeError, type NodeErrorData } from '../errors/nodeError.js';
 import { nativeEnvironment } from '../lib/nativeEnvironment.js';
 import type { Logger } from '../logger/logger.js';
 import { hostedEngines } from './engineBackends.js';
-import { failureReason } from './engineFailure.js';
-import type { FromHost, Hashing, HostTask, HostTaskResult, ToHost } from './hostProtocol.js';
-import type {
-  EngineInfo,
-  EngineName,
-  MatrixEngine,
-  ProductResult,
-  ProofRoundResult,
-} from './matrixEngine.js';
+import { HostJobs } from './hostJobs.js';
+import { type HostProcess, startHostProcess } from './hostProcess.js';
+import type { FromHost, Hashing } from './hostProtocol.js';
+import type { EngineInfo, EngineName, MatrixEngine } from './matrixEngine.js';
 
 export interface GpuHostLimits {
   /** Of one engine, its self-test included. */
@@ -82,17 +68,6 @@ export interface GpuHost {
   close(): Promise<void>;
 }
 
-interface Job {
-  readonly id: number;
-  readonly engine: EngineName;
-  readonly task: HostTask;
-  readonly signal: AbortSignal;
-  readonly resolve: (result: HostTaskResult) => void;
-  readonly reject: (reason: unknown) => void;
-  readonly onAbort: () => void;
-  deadline?: NodeJS.Timeout;
-}
-
 const defaultLimits: GpuHostLimits = {
   startDeadlineMs: 30_000,
   jobDeadlineMs: 60_000,
@@ -107,12 +82,6 @@ const defaultLimits: GpuHostLimits = {
 
 /** A host that ran this long without a job has not failed fast. */
 const steadyAfterMs = 30_000;
-/** Nice value 15, like the compute threads: tokens come first. */
-const hostPriority = 15;
-/** Native libraries can be talkative; what one host says beyond this is dropped. */
-const maxOutputLines = 200;
-const maxOutputLineLength = 500;
-
 export function startGpuHost(options: GpuHostOptions): GpuHost {
   return new SupervisedHost(options);
 }
@@ -124,28 +93,29 @@ class SupervisedHost implements GpuHost {
   readonly #deathsInStart = new Map<EngineName, number>();
   /** Left out because hosts died with them. */
   readonly #fallen = new Set<EngineName>();
-  readonly #waiting: Job[] = [];
-  #running: Job | undefined;
-  /** The caller no longer waits for the job that runs. */
-  #isRunningGivenUp = false;
-  #child: ChildProcess | undefined;
+  readonly #jobs: HostJobs;
+  #process: HostProcess | undefined;
+  /** Whether each engine of the host that runs has started or was left out. */
   #isStarted = false;
   #startedAtMs = 0;
   #startingEngine: EngineName | undefined;
-  /** Why this side is killing the host. */
-  #killedBecause: string | undefined;
   #watchdog: NodeJS.Timeout | undefined;
   #restart: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
-  #exited: Promise<void> = Promise.resolve();
   #deathsInARow = 0;
-  #lastId = 0;
   #starts = 0;
   #isClosed = false;
 
   constructor(options: GpuHostOptions) {
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
+    this.#jobs = new HostJobs({
+      deadlineMs: this.#limits.jobDeadlineMs,
+      abortGraceMs: this.#limits.abortGraceMs,
+      maxWaiting: this.#limits.maxWaiting,
+      host: () => (this.#isStarted ? this.#process : undefined),
+      engineState: (name) => this.#engines.get(name)!,
+    });
     for (const name of hostedEngines) {
       const isWanted = options.gpu === 'auto' || name !== 'gpujs';
       if (isWanted) this.#engines.set(name, { name, state: 'starting' });
@@ -158,7 +128,7 @@ class SupervisedHost implements GpuHost {
   }
 
   get pid(): number | undefined {
-    return this.#child?.pid;
+    return this.#process?.pid;
   }
 
   engines(): readonly HostEngine[] {
@@ -169,9 +139,10 @@ class SupervisedHost implements GpuHost {
     this.#isClosed = true;
     clearTimeout(this.#restart);
     clearTimeout(this.#retry);
-    this.#kill('was closed');
-    for (const job of this.#waiting.splice(0)) this.#fail(job, 'the GPU host is closed');
-    await this.#exited;
+    const last = this.#process;
+    last?.kill('was closed');
+    this.#jobs.close();
+    await last?.ended;
   }
 
   #start(): void {
@@ -187,45 +158,20 @@ class SupervisedHost implements GpuHost {
     this.#isStarted = false;
     this.#startedAtMs = performance.now();
     this.#startingEngine = undefined;
-    this.#killedBecause = undefined;
-    const child = fork(fileURLToPath(entry ?? import.meta.resolve('#workers/gpuHost.js')), {
-      serialization: 'advanced',
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    const started = startHostProcess({
+      entry: entry ?? new URL(import.meta.resolve('#workers/gpuHost.js')),
       env: { ...env, ...threads },
-      execArgv: [],
+      log: this.#options.log,
+      onMessage: (message) => this.#onMessage(message),
+      onEnd: (how) => this.#onEnd(how),
     });
-    this.#child = child;
-
-    this.#exited = new Promise((resolve) => {
-      let hasEnded = false;
-      const onEnd = (how: string): void => {
-        if (hasEnded) return;
-        hasEnded = true;
-        resolve();
-        this.#onEnd(this.#killedBecause ?? how);
-      };
-      child.on('exit', (code, signal) =>
-        onEnd(signal === null ? `ended with code ${code}` : `ended by ${signal}`),
-      );
-      // Either it could not be started, or something could not be sent to it; then its end is on its way.
-      child.on('error', (error) => {
-        if (child.pid === undefined) onEnd(`could not be started: ${error.message}`);
-        else this.#options.log.debug({ err: error }, 'GPU host cannot be told');
-      });
-    });
-    // A host that is on its way out is of no use and may hang there.
-    child.on('disconnect', () => child.kill('SIGKILL'));
-    child.on('message', (message: FromHost) => {
-      if (child === this.#child) this.#onMessage(message);
-    });
-    if (child.pid === undefined) return;
-    this.#logOutput(child.stdout!, child.stderr!);
-    lowerPriority(child.pid, this.#options.log);
+    this.#process = started;
+    if (started.pid === undefined) return;
     this.#watch(this.#limits.startDeadlineMs, 'did not report its start in time');
     const engines = this.engines()
       .filter(({ state }) => state !== 'disabled')
       .map(({ name }) => name);
-    this.#send({ type: 'start', settings: { engines, isAllowedSoftware, hashing } });
+    started.send({ type: 'start', settings: { engines, isAllowedSoftware, hashing } });
   }
 
   #onMessage(message: FromHost): void {
@@ -238,7 +184,7 @@ class SupervisedHost implements GpuHost {
         const { info } = message;
         this.#startingEngine = undefined;
         this.#deathsInStart.delete(info.name);
-        this.#setEngine({ name: info.name, state: 'ready', info, engine: this.#proxy(info) });
+        this.#setEngine({ name: info.name, state: 'ready', info, engine: this.#jobs.engine(info) });
         this.#options.log.info({ engine: info.name, device: info.device }, 'compute engine ready');
         this.#onSettled();
         break;
@@ -250,7 +196,7 @@ class SupervisedHost implements GpuHost {
         break;
       case 'done':
       case 'failed':
-        this.#onAnswer(message);
+        if (this.#jobs.onAnswer(message)) this.#deathsInARow = 0;
         break;
     }
   }
@@ -260,30 +206,15 @@ class SupervisedHost implements GpuHost {
     clearTimeout(this.#watchdog);
     this.#isStarted = true;
     // A host that can do nothing costs memory all the same.
-    if (this.engines().every(({ state }) => state === 'disabled')) this.#kill('has no engine');
-    else this.#runNext();
-  }
-
-  #onAnswer(answer: Extract<FromHost, { type: 'done' | 'failed' }>): void {
-    const job = this.#running;
-    if (job?.id !== answer.id) return;
-    clearTimeout(this.#watchdog);
-    this.#running = undefined;
-    this.#deathsInARow = 0;
-    if (!this.#isRunningGivenUp) {
-      if (answer.type === 'done') this.#settle(job, () => job.resolve(answer.result));
-      else this.#settle(job, () => job.reject(failureOf(job, answer.error)));
-    }
-    this.#runNext();
+    if (this.engines().every(({ state }) => state === 'disabled')) this.#process?.kill('has no engine');
+    else this.#jobs.runNext();
   }
 
   /** The host is gone, for whatever reason. */
   #onEnd(how: string): void {
     clearTimeout(this.#watchdog);
-    this.#child = undefined;
-    const job = this.#running;
-    this.#running = undefined;
-    if (job !== undefined && !this.#isRunningGivenUp) this.#fail(job, `the GPU host ${how}`);
+    this.#process = undefined;
+    this.#jobs.onHostEnd(`the GPU host ${how}`);
     if (this.#isClosed) return;
 
     const culprit = this.#startingEngine;
@@ -319,7 +250,7 @@ class SupervisedHost implements GpuHost {
     for (const { name, state } of this.engines()) {
       if (state !== 'disabled') this.#fell(name, reason);
     }
-    for (const job of this.#waiting.splice(0)) this.#fail(job, reason);
+    this.#jobs.failWaiting(reason);
   }
 
   #fell(name: EngineName, reason: string): void {
@@ -331,7 +262,7 @@ class SupervisedHost implements GpuHost {
   }
 
   #tryFallenAgain(): void {
-    if (this.#running !== undefined || this.#waiting.length > 0) {
+    if (!this.#jobs.isEmpty) {
       this.#retry = setTimeout(() => this.#tryFallenAgain(), this.#limits.longestRestartMs);
       this.#retry.unref();
       return;
@@ -344,8 +275,8 @@ class SupervisedHost implements GpuHost {
     this.#fallen.clear();
     this.#deathsInARow = 0;
     // The end of the host that runs starts the next one.
-    if (this.#child === undefined) this.#start();
-    else this.#kill('is started again with engines that were left out');
+    if (this.#process === undefined) this.#start();
+    else this.#process.kill('is started again with engines that were left out');
   }
 
   #disable(name: EngineName, reason: string): void {
@@ -358,126 +289,8 @@ class SupervisedHost implements GpuHost {
     this.#options.onState?.(this.engines());
   }
 
-  #proxy(info: EngineInfo): MatrixEngine {
-    return {
-      info,
-      proofRound: async (request, signal) =>
-        (await this.#run(info.name, { kind: 'proofRound', request }, signal)) as ProofRoundResult,
-      product: async (request, signal) =>
-        (await this.#run(info.name, { kind: 'product', request }, signal)) as ProductResult,
-    };
-  }
-
-  #run(engine: EngineName, task: HostTask, signal: AbortSignal): Promise<HostTaskResult> {
-    return new Promise((resolve, reject) => {
-      signal.throwIfAborted();
-      const { reason } = this.#engines.get(engine)!;
-      const refusal = this.#isClosed ? 'the GPU host is closed' : reason;
-      const isFull = this.#waiting.length >= this.#limits.maxWaiting;
-      if (refusal !== undefined || isFull) {
-        const meta = { engine, reason: refusal ?? 'too many jobs wait for the GPU host' };
-        reject(new NodeError('compute_failed', { meta }));
-        return;
-      }
-      const onAbort = (): void => this.#abort(job);
-      const job: Job = { id: ++this.#lastId, engine, task, signal, resolve, reject, onAbort };
-      job.deadline = setTimeout(() => this.#onDeadline(job), this.#limits.jobDeadlineMs);
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.#waiting.push(job);
-      this.#runNext();
-    });
-  }
-
-  #runNext(): void {
-    if (!this.#isStarted || this.#child === undefined || this.#running !== undefined) return;
-    for (let job = this.#waiting.shift(); job !== undefined; job = this.#waiting.shift()) {
-      const { state, reason } = this.#engines.get(job.engine)!;
-      if (state === 'ready') {
-        this.#running = job;
-        this.#isRunningGivenUp = false;
-        this.#send({ type: 'job', id: job.id, engine: job.engine, task: job.task });
-        return;
-      }
-      this.#fail(job, reason ?? `${job.engine} is not ready`);
-    }
-  }
-
-  /** The caller has its answer at once; the host may take a moment to be free again. */
-  #abort(job: Job): void {
-    this.#settle(job, () => job.reject(job.signal.reason));
-    if (job !== this.#running) {
-      this.#waiting.splice(this.#waiting.indexOf(job), 1);
-      return;
-    }
-    this.#isRunningGivenUp = true;
-    this.#send({ type: 'abort', id: job.id });
-    this.#watch(this.#limits.abortGraceMs, 'was killed: it did not obey an abort');
-  }
-
-  #onDeadline(job: Job): void {
-    const reason = `no result within ${this.#limits.jobDeadlineMs} ms`;
-    this.#fail(job, reason);
-    if (job !== this.#running) {
-      this.#waiting.splice(this.#waiting.indexOf(job), 1);
-      return;
-    }
-    this.#isRunningGivenUp = true;
-    this.#kill(`was killed: ${reason}`);
-  }
-
-  #fail(job: Job, reason: string): void {
-    this.#settle(job, () =>
-      job.reject(new NodeError('compute_failed', { meta: { engine: job.engine, reason } })),
-    );
-  }
-
-  #settle(job: Job, how: () => void): void {
-    clearTimeout(job.deadline);
-    job.signal.removeEventListener('abort', job.onAbort);
-    how();
-  }
-
-  #watch(delayMs: number, killedBecause: string): void {
+  #watch(delayMs: number, because: string): void {
     clearTimeout(this.#watchdog);
-    this.#watchdog = setTimeout(() => this.#kill(killedBecause), delayMs);
-  }
-
-  #kill(because: string): void {
-    this.#killedBecause ??= because;
-    this.#child?.kill('SIGKILL');
-  }
-
-  #send(message: ToHost): void {
-    this.#child?.send(message, (error) => {
-      if (error !== null) this.#options.log.debug({ err: error }, 'GPU host cannot be told');
-    });
-  }
-
-  #logOutput(...streams: readonly Readable[]): void {
-    let lines = 0;
-    for (const stream of streams) {
-      let rest = '';
-      stream.setEncoding('utf8').on('data', (text: string) => {
-        const complete = `${rest}${text}`.split('\n');
-        rest = complete.pop()!.slice(0, maxOutputLineLength);
-        for (const line of complete) {
-          if (++lines > maxOutputLines) return;
-          this.#options.log.debug({ output: line.slice(0, maxOutputLineLength) }, 'GPU host says');
-        }
-      });
-    }
-  }
-}
-
-function failureOf(job: Job, error: NodeErrorData): NodeError {
-  return NodeError.fromData({ ...error, meta: { engine: job.engine, ...error.meta } });
-}
-
-function lowerPriority(pid: number, log: Logger): void {
-  try {
-    setPriority(pid, hostPriority);
-  } catch (thrown) {
-    // It may have died already; at the ordinary priority it would work just as well.
-    log.debug({ reason: failureReason(thrown) }, 'GPU host keeps its priority');
+    this.#watchdog = setTimeout(() => this.#process?.kill(because), delayMs);
   }
 }

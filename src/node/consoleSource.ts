@@ -2,25 +2,32 @@
  * What the console shows and does, put together from the parts of the node; and the history behind its charts, which is
  * sampled whether anybody looks or not. Runs in main.
  */
-import type { LoadedConfig } from '../config/loadConfig.js';
 import type { ConsoleSource } from '../console/consoleServer.js';
 import { historyIntervalMs, LoadHistory } from '../console/loadHistory.js';
-import type { ReloadReport } from '../console/statusDocument.js';
-import type { Clock } from '../lib/clock.js';
+import type { NodeIdentity, ReloadReport } from '../console/statusDocument.js';
 import { packageVersion } from '../lib/packageVersion.js';
-import type { FrontTotals } from '../shm/frontTotals.js';
-import { createNodeStatus, type NodeStatusOptions } from './nodeStatus.js';
+import { requestColumn } from '../shm/inFlightTable.js';
+import { type LiveFactsOptions, readLiveFacts } from './liveFacts.js';
+import type { NodeReadiness } from './nodeReadiness.js';
+import { createNodeStatus } from './nodeStatus.js';
+import type { SharedTables } from './sharedTables.js';
+import type { Challenges } from './startChallenges.js';
+import type { Fronts } from './startFronts.js';
+import type { ModelsInForce } from './startModels.js';
+import type { Registry } from './startRegistry.js';
 
-export interface ConsoleSourceOptions
-  extends Omit<NodeStatusOptions, 'version' | 'history' | 'startedAtMs' | 'maxStalenessMs' | 'maxQueued'> {
-  readonly totals: FrontTotals;
-  /** Requests that wait for a backend, now. */
-  readonly queued: () => number;
-  readonly clock: Clock;
-  /** As it is in force. */
-  readonly loaded: () => LoadedConfig;
+export interface ConsoleSourceOptions extends LiveFactsOptions {
+  readonly identity: Pick<NodeIdentity, 'address' | 'owner' | 'port'>;
+  readonly frontsConfigured: number;
+  readonly tables: Pick<SharedTables, 'totals' | 'inFlight' | 'replayTable'>;
+  readonly models: Pick<ModelsInForce, 'routed' | 'models' | 'backends' | 'queued'>;
+  readonly registry: Pick<Registry, 'status'>;
+  readonly challenges: Pick<Challenges, 'recent' | 'details' | 'gpus'>;
+  readonly fronts: Pick<Fronts, 'serving' | 'requests'>;
+  readonly readiness: Pick<NodeReadiness, 'blocking'>;
   readonly reload: () => Promise<ReloadReport>;
-  readonly drain: () => void;
+  /** Asks whoever runs this node to close it. */
+  readonly askToDrain: () => void;
 }
 
 export interface NodeConsole extends ConsoleSource {
@@ -28,24 +35,41 @@ export interface NodeConsole extends ConsoleSource {
 }
 
 export function createConsoleSource(options: ConsoleSourceOptions): NodeConsole {
-  const { totals, clock, loaded, inFlight, queued, challenges } = options;
+  const { settings, tables, models, registry, challenges, fronts, readiness, clock } = options;
+  const { config } = settings.loaded;
+  const inFlight = (): number => tables.inFlight.total(requestColumn);
   const history = new LoadHistory({
-    totals,
+    totals: tables.totals,
     inFlight,
-    queued,
+    queued: models.queued,
     gpus: challenges.gpus,
     clock,
   });
   const timer = setInterval(() => history.sample(), historyIntervalMs);
   timer.unref();
-  const { config } = loaded();
   const status = createNodeStatus({
-    ...options,
     version: packageVersion(import.meta.url),
-    history,
+    identity: {
+      ...options.identity,
+      chainId: config.chainId,
+      listenAddress: config.node.listenAddress,
+      isTls: config.node.tls.certFile !== '',
+      publicUrl: config.node.publicUrl,
+    },
     startedAtMs: clock.nowMs(),
+    frontsConfigured: options.frontsConfigured,
+    requireRegistration: config.registry.requireRegistration,
+    isBypassed: config.registry.bypassAuth,
     maxStalenessMs: config.registry.maxStaleness,
     maxQueued: config.proxy.queue.maxWaiting,
+    clock,
+    history,
+    challenges,
+    requests: fronts.requests,
+    registries: registry.status,
+    blocking: readiness.blocking,
+    live: () => readLiveFacts(options),
+    inFlight,
   });
   return {
     status: (after) => status.document(after),
@@ -53,15 +77,15 @@ export function createConsoleSource(options: ConsoleSourceOptions): NodeConsole 
     async configuration() {
       // Looked at rarely: no start loads it.
       const { printConfigFiles } = await import('../config/printConfig.js');
-      const { paths } = loaded();
+      const { loaded } = settings;
       return {
-        configFile: paths.configFile,
-        modelBackendFile: paths.modelBackendFile,
-        ...printConfigFiles(loaded()),
+        configFile: loaded.paths.configFile,
+        modelBackendFile: loaded.paths.modelBackendFile,
+        ...printConfigFiles(loaded),
       };
     },
     reload: options.reload,
-    drain: options.drain,
+    drain: options.askToDrain,
     close: () => clearInterval(timer),
   };
 }

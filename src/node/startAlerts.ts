@@ -13,25 +13,22 @@ import type { Logger } from '../logger/logger.js';
 import { createAlertCounter } from '../metrics/alertMetrics.js';
 import type { MetricsRegistry } from '../metrics/threadMetrics.js';
 import type { RegistryStatus } from '../registry/contractRegistry.js';
-import type { RegistryThreadStatus } from '../registry/registryThread.js';
-import type { Readiness } from './readiness.js';
-import type { ChallengeVitals } from './startChallenges.js';
-
-export interface AlertSources {
-  readonly registries: RegistryThreadStatus | undefined;
-  readonly readiness: Readiness;
-  readonly isDraining: boolean;
-  readonly backends: AlertFacts['backends'];
-  readonly queues: AlertFacts['queues'];
-  readonly challenges: ChallengeVitals;
-}
+import type { Drain } from './drain.js';
+import type { NodeReadiness } from './nodeReadiness.js';
+import type { Challenges } from './startChallenges.js';
+import type { ModelsInForce } from './startModels.js';
+import type { Registry } from './startRegistry.js';
 
 export interface AlertsOptions {
   /** As at the start; what alerts go by cannot be changed by a reload, but for the URL. */
   readonly config: Config;
   /** The key's, with its checksum. */
   readonly address: string;
-  readonly read: () => Promise<AlertSources>;
+  readonly registry: Pick<Registry, 'status'>;
+  readonly readiness: Pick<NodeReadiness, 'withRegistries'>;
+  readonly models: Pick<ModelsInForce, 'models' | 'backends'>;
+  readonly challenges: Pick<Challenges, 'vitals'>;
+  readonly drain: Pick<Drain, 'hasBegun'>;
   readonly metricsRegistry: MetricsRegistry;
   readonly clock: Clock;
   readonly log: Logger;
@@ -46,25 +43,31 @@ export interface Alerts {
   close(): Promise<void>;
 }
 
-export function startAlerts({ config, address, read, metricsRegistry, clock, log }: AlertsOptions): Alerts {
+export function startAlerts(options: AlertsOptions): Alerts {
+  const { config, address, metricsRegistry, clock, log } = options;
+  const { registry, readiness, models, challenges, drain } = options;
   let watch: AlertWatch | undefined;
   let current = '';
   let count: ReturnType<typeof createAlertCounter> | undefined;
   const isRegistrationWatched = config.registry.requireRegistration !== 'off';
 
   const facts = async (): Promise<AlertFacts> => {
-    const { registries, readiness, isDraining, backends, queues, challenges } = await read();
+    const registries = await registry.status();
     return {
-      isDraining,
-      missing: readiness.missing,
+      isDraining: drain.hasBegun,
+      missing: readiness.withRegistries(registries).missing,
       registries: registries && [
         factsOf('gateway', registries.gateway, clock),
         factsOf('provider', registries.provider, clock),
       ],
       registration: isRegistrationWatched ? registries?.registration.state : undefined,
-      backends,
-      queues,
-      ...challenges,
+      backends: models.backends().map(({ label, isUp }) => ({ backend: label, isUp: isUp ?? undefined })),
+      queues: models.models().map(({ name, queued }) => ({
+        model: name,
+        waiting: queued,
+        maxWaiting: config.proxy.queue.maxWaiting,
+      })),
+      ...challenges.vitals(),
     };
   };
 

@@ -1,0 +1,33 @@
+/** What main does for a front that asks: what takes the key, the disk, the compute threads or the engines. Runs in main. */
+import { signSessionStatement } from '../auth/sessionStatement.js';
+import type { ComputePool } from '../compute/computePool.js';
+import type { MainMethods } from '../front/frontThread.js';
+import { checksumAddress } from '../keys/checksumAddress.js';
+import type { NodeKey } from '../keys/nodeKey.js';
+import type { Challenges } from './startChallenges.js';
+
+/** Beside what a front says of itself. */
+export type FrontServices = Omit<MainMethods, 'frontListens' | 'frontFailed'>;
+
+export interface FrontServicesOptions {
+  readonly key: NodeKey;
+  readonly chainId: number;
+  readonly recordReplayMark: (second: number) => Promise<void>;
+  readonly pool: ComputePool;
+  readonly challenges: Pick<Challenges, 'answer' | 'leave'>;
+}
+
+export function createFrontServices(options: FrontServicesOptions): FrontServices {
+  const { key, chainId, recordReplayMark, pool, challenges } = options;
+  return {
+    recordReplayMark,
+    recoverSigner: (signed) => pool.run('recoverSigner', signed),
+    signSession: (offer) =>
+      signSessionStatement(
+        { ...offer, caller: checksumAddress(offer.caller), node: key.checksumAddress, chainId },
+        key.sign,
+      ),
+    answerChallenge: challenges.answer,
+    leaveChallenge: challenges.leave,
+  };
+}

@@ -1,0 +1,2 @@
+/** How long main waits for the answer of a thread that somebody else is waiting for. */
+export const threadReplyMs = 2_000;
