@@ -14,7 +14,6 @@ export function createProcessIo(): CliIo & Omit<StreamIo, 'signal'> {
     progress,
     out: (text) => void stdout.write(`${text}\n`),
     err: (text) => void stderr.write(`${text}\n`),
-    askLine: createAskLine(),
     askSecret: createAskSecret(),
     askLine: createAskLine(),
     env: process.env,
