@@ -36,6 +36,8 @@ export type FindingId =
   | 'registration'
   | 'registration_absent'
   | 'registration_paused'
+  | 'stake'
+  | 'stake_missing'
   | 'gateways'
   | 'gateways_none'
   | 'backend'

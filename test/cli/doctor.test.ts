@@ -191,7 +191,10 @@ describe('fxn doctor', () => {
     assert.match(detail, /^0x0{38}aa is no registered provider/i);
     assert.match(
       remedy ?? '',
-      new RegExp(`register it on the provider registry ${network.providers.address}`, 'i'),
+      new RegExp(
+        `^register it on the provider registry ${network.providers.address} with "fxn provider register"`,
+        'i',
+      ),
     );
   });
 
@@ -201,7 +204,10 @@ describe('fxn doctor', () => {
     t.after(() => network.providers.unpause(providerId));
     const { id, remedy } = failureOf(await examine(home));
     assert.equal(id, 'registration_paused');
-    assert.equal(remedy, `call unpause(${providerId}) on the provider registry ${network.providers.address}`);
+    assert.equal(
+      remedy,
+      `end the pause with "fxn provider unpause", which calls unpause(${providerId}) on ${network.providers.address}`,
+    );
   });
 
   it('names a model that its backend does not list', async (t) => {

@@ -1,4 +1,4 @@
-/** Whether the network knows this node: its owner is listed as a provider, and is not paused. */
+/** Whether the network knows this node: its owner is listed as a provider, is not paused, and has staked. */
 import { chainFailureKind } from '../../contracts/chainFailure.js';
 import { checksumAddress } from '../../keys/checksumAddress.js';
 import { addressText } from '../../lib/address.js';
@@ -7,6 +7,7 @@ import type { Check } from '../check.js';
 import type { NodeContext } from '../context.js';
 import { type Finding, failure, ok, skipped, type Trouble, warning } from '../finding.js';
 import { noOwner, warnOfNoRpc } from './rpc.js';
+import { findStake } from './stake.js';
 
 const title = 'Registration';
 
@@ -30,7 +31,8 @@ export const checkRegistration: Check<NodeContext> = {
     );
     const address = checksumAddress(owner);
     if (own.some(({ paused }) => !paused)) {
-      return [ok('registration', title, `${address} is an active provider`)];
+      const known = ok('registration', title, `${address} is a registered provider, not paused`);
+      return [known, ...(await findStake(context, owner))];
     }
     const tell = (trouble: Trouble): Finding =>
       registry.requireRegistration === 'off' ? warning(trouble) : failure(trouble);
@@ -41,13 +43,13 @@ export const checkRegistration: Check<NodeContext> = {
             id: 'registration_absent',
             title,
             detail: `${address} is no registered provider: gateways send no requests here`,
-            remedy: `register it on the provider registry ${read.registry}, or set registry.owner in config.yaml to the address that is`,
+            remedy: `register it on the provider registry ${read.registry} with "fxn provider register", or set registry.owner in config.yaml to the address that is`,
           })
         : tell({
             id: 'registration_paused',
             title,
             detail: `the provider of ${address} is paused: gateways send no requests here`,
-            remedy: `call unpause(${paused.id}) on the provider registry ${read.registry}`,
+            remedy: `end the pause with "fxn provider unpause", which calls unpause(${paused.id}) on ${read.registry}`,
           }),
     ];
   },
