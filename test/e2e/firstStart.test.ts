@@ -54,6 +54,9 @@ describe('the first start', () => {
     assert.equal((JSON.parse(key) as { version: number }).version, 3);
     assert.doesNotMatch(key, /private_key/);
     assert.doesNotMatch(node.output(), /correct horse/);
+    // Else it writes into a home that is being removed.
+    node.child.kill('SIGTERM');
+    await node.ended;
   });
 
   it('takes the home from FXN_HOME', async (t) => {
@@ -61,5 +64,7 @@ describe('the first start', () => {
     const node = runNode(t, [], { FXN_HOME: home, FXN_KEY_PASSWORD: undefined });
     await node.says(join(home, 'config.yaml'));
     assert.equal(modeOf(join(home, 'config.yaml')), 0o600);
+    node.child.kill('SIGTERM');
+    await node.ended;
   });
 });
