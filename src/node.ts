@@ -4,7 +4,6 @@
  */
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { startAdmin } from './admin.js';
 import { readReplayMark } from './auth/replayMark.js';
 import { createComputePool } from './compute/computePool.js';
 import type { LoadConfigOptions, LoadedConfig } from './config/loadConfig.js';
@@ -27,6 +26,7 @@ import { createReload } from './node/reload.js';
 import { SettingsInForce } from './node/settingsInForce.js';
 import { settleReplayMark } from './node/settleReplayMark.js';
 import { openSharedTables } from './node/sharedTables.js';
+import { startAdminPort } from './node/startAdminPort.js';
 import { startAlerts } from './node/startAlerts.js';
 import { startChallenges } from './node/startChallenges.js';
 import { startFronts } from './node/startFronts.js';
@@ -113,14 +113,8 @@ async function startLocked(options: NodeOptions, lockedAtS: number, closers: Clo
   });
   closers.add(() => pool.close());
 
-  const metrics = createMainMetrics({
-    home: paths.home,
-    models,
-    tables,
-    replayCapacity: config.nonceCache.capacity,
-    isReady: async () => (await readiness.now()).ready,
-    clock,
-  });
+  const isReady = async (): Promise<boolean> => (await readiness.now()).ready;
+  const metrics = createMainMetrics({ config, home: paths.home, models, tables, isReady, clock });
   const { registry: metricsRegistry, threadNumbers } = metrics;
 
   const key = await options.key;
@@ -169,13 +163,7 @@ async function startLocked(options: NodeOptions, lockedAtS: number, closers: Clo
       store: store?.access,
       recovery,
     }),
-    services: createFrontServices({
-      key,
-      chainId: config.chainId,
-      recordReplayMark: replayMark.record,
-      pool,
-      challenges,
-    }),
+    services: createFrontServices({ config, key, replayMark, pool, challenges }),
     tables,
     leaveChallenges: challenges.leaveFront,
     failures,
@@ -206,20 +194,13 @@ async function startLocked(options: NodeOptions, lockedAtS: number, closers: Clo
   });
   closers.add(() => source.close());
 
-  const admin = await startAdmin({
-    host: config.admin.listenAddress,
-    port: config.admin.listenPort,
-    renderMetrics: () => metrics.render([registry, ...fronts.measured]),
-    readiness: readiness.now,
-    async openConsole() {
-      const { createConsoleServer } = await import('./console/consoleServer.js');
-      return createConsoleServer({
-        source,
-        tokenFile: paths.consoleTokenFile,
-        hosts: [...config.admin.hosts, config.admin.listenAddress],
-        log,
-      });
-    },
+  const admin = await startAdminPort({
+    config,
+    tokenFile: paths.consoleTokenFile,
+    metrics,
+    threads: [registry, ...fronts.measured],
+    readiness,
+    source,
     log,
   });
   closers.add(() => admin.close());

@@ -1,4 +1,5 @@
 /** Main's own metrics, and the page that adds up those of all threads. Runs in main. */
+import type { Config } from '../config/config.js';
 import { type Clock, nowSeconds } from '../lib/clock.js';
 import { watchEventLoop } from '../metrics/eventLoopDelay.js';
 import { addMachineMetrics } from '../metrics/machineMetrics.js';
@@ -15,11 +16,11 @@ import type { SharedTables } from './sharedTables.js';
 import type { ModelsInForce } from './startModels.js';
 
 export interface MainMetricsOptions {
+  readonly config: Pick<Config, 'nonceCache'>;
   /** The folder whose disk is measured. */
   readonly home: string;
   readonly models: Pick<ModelsInForce, 'models' | 'backends'>;
   readonly tables: Pick<SharedTables, 'inFlight' | 'replayTable'>;
-  readonly replayCapacity: number;
   /** What `/ready` would say now. */
   readonly isReady: () => Promise<boolean>;
   readonly clock: Clock;
@@ -41,7 +42,7 @@ export interface MainMetrics extends NodeMetrics {
 }
 
 export function createMainMetrics(options: MainMetricsOptions): MainMetrics {
-  const { home, models, tables, replayCapacity, isReady, clock } = options;
+  const { config, home, models, tables, isReady, clock } = options;
   const registry = new MetricsRegistry();
   const threadNumbers = new ThreadNumbers();
   addMachineMetrics(registry, home);
@@ -60,7 +61,7 @@ export function createMainMetrics(options: MainMetricsOptions): MainMetrics {
         })),
       queued: () => models.models().map(({ name, queued }) => ({ model: name, waiting: queued })),
       replayEntries: () => tables.replayTable.count(nowSeconds(clock)),
-      replayCapacity,
+      replayCapacity: config.nonceCache.capacity,
     },
     watchEventLoop('main'),
   );
