@@ -225,38 +225,20 @@ export class Exchange {
   /** Begins a streamed answer; `bodyLength` is `null` when it is not known. */
   start(status: number, headers: HeaderList, bodyLength: number | null): void {
     if (!this.isOpen) return;
-    this.status = status;
-    this.#bodyLength = bodyLength;
-    this.#response.cork(() => this.#writeHead(status, headers));
+    this.#response.cork(() => this.#begin(status, headers, bodyLength));
     if (bodyLength === 0) this.finish();
   }
 
   /** Begins a streamed answer with its first piece, in one write to the socket. Returns what `write` does. */
   startWith(status: number, headers: HeaderList, bodyLength: number | null, chunk: Buffer): boolean {
-    if (!this.isOpen) return true;
-    if (chunk.length === bodyLength) {
-      this.#sendWhole(status, headers, chunk);
-      return true;
-    }
     let accepted = true;
-    this.#response.cork(() => {
-      this.start(status, headers, bodyLength);
-      accepted = this.write(chunk);
-    });
+    if (this.isOpen) {
+      this.#response.cork(() => {
+        this.#begin(status, headers, bodyLength);
+        accepted = this.write(chunk);
+      });
+    }
     return accepted;
-  }
-
-  /** A body that is all there: no piece of it can be refused, so uWS copies what the socket does not take. */
-  #sendWhole(status: number, headers: HeaderList, body: Buffer): void {
-    this.status = status;
-    this.#bodyLength = body.length;
-    this.firstByteAtMs = performance.now();
-    this.sentBytes = body.length;
-    this.#response.cork(() => {
-      this.#writeHead(status, headers);
-      this.#response.end(body);
-    });
-    this.#finish('complete');
   }
 
   /**
@@ -297,6 +279,12 @@ export class Exchange {
     this.#finish('cut');
     // Not `end(…, true)`: after a chunked body uWS writes its "Connection: close" into the body.
     this.#response.close();
+  }
+
+  #begin(status: number, headers: HeaderList, bodyLength: number | null): void {
+    this.status = status;
+    this.#bodyLength = bodyLength;
+    this.#writeHead(status, headers);
   }
 
   readonly #writeChunk = (): void => {

@@ -72,15 +72,14 @@ export function createMainMetrics(options: MainMetricsOptions): MainMetrics {
     threadNumbers,
     async render(threads) {
       threadNumbers.forgetGauges();
-      // It asks a thread too: at the same time as the others, so that a scrape waits only once.
-      const own = snapshotMetrics(registry);
       const ask = async (thread: MeasuredThread): Promise<void> => {
         const take = threadNumbers.expect(thread.name);
         take(await thread.collectMetrics());
       };
-      // A thread that does not answer, because it is busy or just being replaced, does not hold the others up.
-      await Promise.allSettled(threads.map(ask));
-      return await renderMetrics([await own, ...threadNumbers.snapshots]);
+      // Main's own numbers need an answer of a thread too: all are asked at once, so that a scrape waits only once. A
+      // thread that does not answer, because it is busy or just being replaced, does not hold the others up.
+      const [own] = await Promise.all([snapshotMetrics(registry), Promise.allSettled(threads.map(ask))]);
+      return await renderMetrics([own, ...threadNumbers.snapshots]);
     },
   };
 }
