@@ -13,12 +13,12 @@ export const configTemplate = `# Configuration of the provider node. Checked at 
 # RPC URL of the chain that the registries live on: one, or a list that is tried in order of health.
 rpcProvider: ["${baseSepolia.rpcUrls[0]}"]
 
-# Who may send challenges.
+# The network's scheduler: it may send challenges, and requests as well.
 schedulerAddress: "${baseSepolia.schedulerAddress}"
 
 # ---- Chain ----------------------------------------------------------------------------------------------
 
-# 84532 is Base Sepolia.
+# The chain that the registries live on; 84532 is Base Sepolia.
 chainId: ${baseSepolia.chainId}
 
 registry:
@@ -34,12 +34,14 @@ registry:
   confirmations: 0
   # Address of the provider's owner when it is not the node's own key; "" = the node's key.
   owner: ""
-  # How often each registry is read.
   gateway:
+    # How often the gateways are read.
     pollInterval: "1m"
   provider:
+    # How often the providers are read.
     pollInterval: "1m"
   scheduler:
+    # Accepted for the Go node's sake: the scheduler is one fixed address, so there is nothing to read.
     pollInterval: "1m"
 
 # ---- This node ------------------------------------------------------------------------------------------
@@ -64,22 +66,27 @@ node:
   publicIpService: "https://api.ipify.org"
   # PEM files, both or none; paths are relative to the home folder.
   tls:
+    # Certificate chain; "" = no TLS.
     certFile: ""
+    # Its private key.
     keyFile: ""
 
 # /metrics, /health, /ready and the web console. Keep it off the public network.
 admin:
+  # Where the operator reaches it: "127.0.0.1" = this machine only.
   listenAddress: "127.0.0.1"
+  # 0 = any free port; the log says which.
   listenPort: 9090
   # Names, beside localhost and IP addresses, under which browsers may open the console: "gpu-box.example.com".
   hosts: []
 
 logger:
-  # trace, debug, info, warn, error, fatal or silent.
+  # The least urgent lines that are logged: trace, debug, info, warn, error, fatal or silent.
   verbosity: "info"
 
 # Paths relative to the home folder.
 keys:
+  # The key that this node signs with, as \`fxn-keys new\` makes it.
   file: "nodekey.json"
   # File with the password of an encrypted key; "" = FXN_KEY_PASSWORD, or a prompt on a terminal.
   passwordFile: ""
@@ -98,6 +105,7 @@ auth:
   # host:port. With none here and no node.publicUrl it is node.listenAddress and the port.
   authorities: []
   session:
+    # How long a session lasts.
     ttl: "10m"
     # Sessions that one caller may hold; the oldest gives way.
     perCaller: 16
@@ -106,6 +114,7 @@ auth:
 nonceCache:
   # Upper bound of an entry's life. Must exceed auth.maxAge + auth.maxSkew.
   ttl: "5m"
+  # Accepted for the Go node's sake: there is nothing to clean.
   cleanupInterval: "10m"
   # Entries of the store in memory. A full table refuses requests, it never forgets one that is still valid.
   capacity: 2000000
@@ -130,6 +139,7 @@ proxy:
   maxIdleConns: 100
   # Below uvicorn's 5 s: a longer one meets connections that the server has just closed.
   idleConnTimeout: "4s"
+  # Until a backend has taken the connection.
   connectTimeout: "2s"
   # Until the first byte of the answer.
   firstByteTimeout: "120s"
@@ -149,9 +159,11 @@ proxy:
     maxWait: "10s"
   # How many percent of the requests may be tried a second time, at another backend; 0 = none.
   retryBudgetPercent: 10
-  # A backend that cannot be reached, times out or answers 5xx this often in a row gets no requests for a while.
+  # A backend that fails too often (cannot be reached, times out or answers 5xx) gets no requests for a while.
   breaker:
+    # Failures in a row that are too many.
     failures: 5
+    # How long it gets none; then one request decides.
     openFor: "10s"
   # After how much silence an event stream that has begun gets a ": keepalive" comment, for proxies on the way that
   # close quiet connections; "0s" = never.
@@ -174,9 +186,9 @@ compute:
   maxQueued: 4
   # From the arrival of a challenge to its answer.
   deadline: "60s"
-  # How long a proof's second half may be asked for, and how large the products (rounds x size x size x 4 bytes) may be
-  # that can be opened at once; the oldest gives way.
+  # How long a proof's second half may be asked for.
   commitmentTtl: "60s"
+  # How large the products (rounds x size x size x 4 bytes) may be that can be opened at once; the oldest gives way.
   commitmentBytes: "1gb"
 
 challenge:

@@ -33,6 +33,7 @@ const quoted = (text: string): string => JSON.stringify(text);
 const head = `# Which inference servers serve which models. Reloaded on SIGHUP without cutting a stream.
 # \${NAME} and \${NAME:-default} are replaced from the environment: a good place for keys.
 
+# At least one.
 models:`;
 
 function explained({ name, fxnId, backends }: WrittenModel): string {

@@ -8,7 +8,7 @@ export function createAlertCounter(registry: MetricsRegistry): (outcome: (typeof
   const notifications = registry.add(
     new Counter({
       name: 'fxn_alert_notifications_total',
-      help: 'Posts to the webhook: sent, failed (refused, or too old) or dropped (too many waited, or the node ended).',
+      help: 'Posts to the webhook: sent, failed (refused, or too old) or dropped (too many waited, or the node ended); absent without one.',
       labelNames: ['outcome'],
       registers: [],
     }),

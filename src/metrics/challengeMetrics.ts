@@ -37,7 +37,7 @@ export function createChallengeMetrics(
   const challenges = registry.add(
     new Counter({
       name: 'fxn_challenge_requests_total',
-      help: 'Challenges by type and outcome: answered, left, or the code of the refusal.',
+      help: 'Challenges by type and outcome: answered, left (by the scheduler), or the code of the refusal.',
       labelNames: ['type', 'outcome'],
       registers: [],
     }),

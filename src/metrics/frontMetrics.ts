@@ -28,7 +28,7 @@ export function createFrontMetrics(registry: MetricsRegistry, delay: EventLoopDe
   const responses = registry.add(
     new SeriesCounter({
       name: 'endpoint_responses_total',
-      help: 'Answers on the public port by route and status.',
+      help: 'Answers on the public port by route and status; 499 when the client left before the answer began.',
       labelNames: ['endpoint', 'status_code'],
     }),
   );
@@ -43,28 +43,28 @@ export function createFrontMetrics(registry: MetricsRegistry, delay: EventLoopDe
   const auth = registry.add(
     new SeriesCounter({
       name: 'fxn_auth_requests_total',
-      help: 'Authenticated requests by outcome: accepted, bypassed, or the code of the refusal.',
+      help: 'Authenticated requests by outcome: accepted, bypassed, error, or the code of the refusal.',
       labelNames: ['outcome'],
     }),
   );
   const upstreamErrors = registry.add(
     new SeriesCounter({
       name: 'fxn_upstream_errors_total',
-      help: 'Requests to a backend that did not end well, by kind.',
+      help: 'Requests to a backend that did not end well, by kind: connect, connect_timeout, first_byte_timeout, idle_timeout, total_timeout, reset, protocol, client_closed, status_3xx, status_4xx or status_5xx.',
       labelNames: ['backend', 'kind'],
     }),
   );
   const admissions = registry.add(
     new SeriesCounter({
       name: 'fxn_admission_requests_total',
-      help: 'Requests for a model by how they came to a backend: at_once, waited, or why they did not.',
+      help: 'Requests for a model by how they came to a backend: at_once, waited, or why they did not: queue_full, queue_timeout, no_backend, left.',
       labelNames: ['model', 'outcome'],
     }),
   );
   const waits = registry.add(
     new SeriesHistogram({
       name: 'fxn_admission_wait_seconds',
-      help: 'How long requests waited in line for a backend of their model.',
+      help: 'How long requests waited in line for a backend of their model, of those that had to wait.',
       labelNames: ['model'],
       buckets: durationBucketsS,
     }),

@@ -61,9 +61,15 @@ export function addGpuMetrics(
       }),
     );
   };
-  keptGauge('gpu_utilization_percent', 'How busy a GPU is, in percent.', (stat) => stat.utilization_gpu_pct);
-  keptGauge('gpu_memory_used_bytes', 'Memory of a GPU in use.', ({ vram_used_mb: used }) =>
-    used === null ? null : used * mib,
+  keptGauge(
+    'gpu_utilization_percent',
+    'How busy a GPU is, in percent, as last sampled; absent where it was not measured.',
+    (stat) => stat.utilization_gpu_pct,
+  );
+  keptGauge(
+    'gpu_memory_used_bytes',
+    'Memory of a GPU in use, as last sampled; absent where it was not measured.',
+    ({ vram_used_mb: used }) => (used === null ? null : used * mib),
   );
 
   for (const [name, help, figure] of figures) {

@@ -44,7 +44,7 @@ export function createInferenceMetrics(registry: MetricsRegistry): InferenceMetr
   const durations = registry.add(
     new SeriesHistogram({
       name: 'gen_ai_server_request_duration_seconds',
-      help: 'From the head of an inference request to the end of its answer.',
+      help: 'From the head of an inference request to the end of its answer; error_type is a code of this node, a status that was passed on, or empty.',
       labelNames: [...inferenceLabels, 'error_type'],
       buckets: requestBucketsS,
     }),
@@ -68,7 +68,7 @@ export function createInferenceMetrics(registry: MetricsRegistry): InferenceMetr
   const usage = registry.add(
     new SeriesHistogram({
       name: 'gen_ai_client_token_usage',
-      help: 'Tokens of one inference, counted by the backend or estimated.',
+      help: 'Tokens of one inference by gen_ai_token_type (input, output), counted by the backend or estimated.',
       labelNames: [...inferenceLabels, 'gen_ai_token_type'],
       buckets: tokenBuckets,
     }),
@@ -76,14 +76,14 @@ export function createInferenceMetrics(registry: MetricsRegistry): InferenceMetr
   const tokens = registry.add(
     new SeriesCounter({
       name: 'fxn_tokens_total',
-      help: 'Tokens served, by whether the backend counted them or this node estimated them.',
+      help: 'Tokens served by type (input, output), as the backend counted them (estimated="false") or this node estimated them.',
       labelNames: ['model', 'type', 'estimated'],
     }),
   );
   const streams = registry.add(
     new SeriesCounter({
       name: 'fxn_streams_total',
-      help: 'Event streams that began, by how they ended.',
+      help: 'Event streams that began, by how they ended: complete, cut by the backend, or client_closed.',
       labelNames: ['model', 'end'],
     }),
   );

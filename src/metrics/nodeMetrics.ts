@@ -50,10 +50,14 @@ export function createNodeMetrics(
   );
   registry.addGauge(
     'fxn_http_in_flight_requests',
-    'Requests on the public port that are open.',
+    'Requests on the public port that are open now, over all fronts.',
     sources.requestsInFlight,
   );
-  registry.addGauge('fxn_replay_entries', 'Live entries of the replay table.', sources.replayEntries);
+  registry.addGauge(
+    'fxn_replay_entries',
+    'Live entries of the replay table of this process; none with a shared store.',
+    sources.replayEntries,
+  );
   registry.addGauge(
     'fxn_replay_capacity_entries',
     'Entries that the replay table can hold.',
@@ -62,7 +66,7 @@ export function createNodeMetrics(
   registry.add(
     new Gauge({
       name: 'fxn_upstream_in_flight_requests',
-      help: 'Requests to a backend that are open.',
+      help: 'Requests to a backend that are open now, over all fronts.',
       labelNames: ['backend'],
       registers: [],
       collect() {
@@ -117,7 +121,7 @@ export function createNodeMetrics(
   registry.add(
     new Gauge({
       name: 'fxn_upstream_info',
-      help: 'What kind of server a backend is, by its own answers; always 1.',
+      help: 'What kind of server a backend is by its own answers: vllm, sglang, ollama, llamacpp, tgi or custom. Always 1.',
       labelNames: ['backend', 'kind'],
       registers: [],
       collect() {
@@ -132,7 +136,7 @@ export function createNodeMetrics(
   const restarts = registry.add(
     new Counter({
       name: 'fxn_thread_restarts_total',
-      help: 'Threads that failed and were replaced.',
+      help: 'Threads (front, registry) that failed and were replaced.',
       labelNames: ['thread'],
       registers: [],
     }),
@@ -140,7 +144,7 @@ export function createNodeMetrics(
   const reloads = registry.add(
     new Counter({
       name: 'fxn_config_reloads_total',
-      help: 'Reloads of the configuration by outcome.',
+      help: 'Reloads of the configuration by outcome: applied or refused.',
       labelNames: ['outcome'],
       registers: [],
     }),

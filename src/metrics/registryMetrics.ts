@@ -138,7 +138,7 @@ export function createRegistryMetrics<Kind extends string>(
   const failures = registry.add(
     new Counter({
       name: 'fxn_registry_refresh_failures_total',
-      help: 'Reads that failed, by kind; the last good snapshot stays in use.',
+      help: 'Reads that failed, by kind such as timeout or wrong_chain; the last good snapshot stays in use.',
       labelNames: ['registry', 'kind'],
       registers: [],
     }),

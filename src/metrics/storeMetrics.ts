@@ -18,14 +18,14 @@ export function createStoreMetrics(registry: MetricsRegistry): StoreMetrics {
   const errors = registry.add(
     new SeriesCounter({
       name: 'fxn_store_errors_total',
-      help: 'Operations on the shared store, and attempts to reach it, that failed, by kind.',
+      help: 'Operations on the shared store, and attempts to reach it, that failed, by kind: connect, timeout, reply, overload, changed, policy, replica, cluster, clock or unknown.',
       labelNames: ['kind'],
     }),
   );
   const durations = registry.add(
     new SeriesHistogram({
       name: 'fxn_store_request_duration_seconds',
-      help: 'From a question to the shared store to its answer.',
+      help: 'From a question to the shared store to its answer: claim (of a nonce), enter and leave (limits), session.',
       labelNames: ['operation'],
       buckets: durationBucketsS,
     }),
@@ -42,7 +42,7 @@ export function addStoreGauge(registry: MetricsRegistry, isUp: () => boolean): v
   registry.add(
     new Gauge({
       name: 'fxn_store_up',
-      help: 'Whether the shared store can be used.',
+      help: 'Whether the shared store can be used by all fronts and remembers enough; absent without one.',
       registers: [],
       collect() {
         this.set(isUp() ? 1 : 0);
@@ -56,7 +56,7 @@ export function createLimitCounter(registry: MetricsRegistry): (limit: string) =
   const refusals = registry.add(
     new SeriesCounter({
       name: 'fxn_limit_refusals_total',
-      help: 'Requests refused because their caller had used a limit up.',
+      help: 'Requests refused because their caller had used a limit up: requests, streams or tokens.',
       labelNames: ['limit'],
     }),
   );

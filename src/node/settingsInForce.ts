@@ -4,7 +4,7 @@ import type { LoadedConfig } from '../config/loadConfig.js';
 import type { LogLevel } from '../logger/logger.js';
 
 /** Sections of the configuration that a reload applies. */
-const reloaded = ['logger', 'alerts'] as const satisfies readonly (keyof Config)[];
+export const reloadedSections = ['logger', 'alerts'] as const satisfies readonly (keyof Config)[];
 
 export class SettingsInForce {
   readonly #atStart: Config;
@@ -40,7 +40,7 @@ function sectionsThatNeedRestart(before: Config, after: Config): string[] {
   const sections = Object.keys(before) as (keyof Config)[];
   return sections.filter(
     (name) =>
-      !reloaded.some((section) => section === name) &&
+      !reloadedSections.some((section) => section === name) &&
       JSON.stringify(before[name]) !== JSON.stringify(after[name]),
   );
 }

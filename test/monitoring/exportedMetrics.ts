@@ -22,8 +22,24 @@ export interface ExportedSeries {
 /** What Prometheus adds to each series when it scrapes, as config/prometheus does. */
 export const targetLabels: readonly string[] = ['job', 'instance'];
 
-/** Series by name, with the three of each histogram in its place. */
-export function exportedSeries(): Map<string, ExportedSeries> {
+export interface ExportedMetric {
+  readonly name: string;
+  readonly type: string;
+  readonly labels: readonly string[];
+  readonly help: string;
+}
+
+/** What prom-client and our own metrics both have. */
+interface MetricShape {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames?: readonly string[];
+  readonly upperBounds?: readonly number[];
+  get(): { readonly type: unknown } | Promise<{ readonly type: unknown }>;
+}
+
+/** The registry of a front, that of the registry thread and that of main, with every metric that may be in them. */
+function exportingRegistries(): readonly MetricsRegistry[] {
   const nothing = (): never[] => [];
   const fronts = new MetricsRegistry();
   createFrontMetrics(fronts, watchEventLoop('front-0'));
@@ -60,15 +76,29 @@ export function exportedSeries(): Map<string, ExportedSeries> {
     engines: nothing,
     hostRestarts: () => 0,
   });
+  return [fronts, registryThread, main];
+}
 
-  const series = new Map<string, ExportedSeries>();
-  for (const registry of [fronts, registryThread, main]) {
+/** Each metric once, however many threads have it. */
+export async function exportedMetrics(): Promise<ExportedMetric[]> {
+  const metrics = new Map<string, ExportedMetric>();
+  for (const registry of exportingRegistries()) {
     for (const metric of registry.getMetricsAsArray()) {
-      const { name, labelNames, upperBounds } = metric as unknown as {
-        readonly name: string;
-        readonly labelNames?: readonly string[];
-        readonly upperBounds?: readonly number[];
-      };
+      const shape = metric as unknown as MetricShape;
+      const { name, labelNames = [], help } = shape;
+      const { type } = await shape.get();
+      metrics.set(name, { name, type: String(type), labels: labelNames, help });
+    }
+  }
+  return [...metrics.values()];
+}
+
+/** Series by name, with the three of each histogram in its place. */
+export function exportedSeries(): Map<string, ExportedSeries> {
+  const series = new Map<string, ExportedSeries>();
+  for (const registry of exportingRegistries()) {
+    for (const metric of registry.getMetricsAsArray()) {
+      const { name, labelNames, upperBounds } = metric as unknown as MetricShape;
       const labels = labelNames ?? [];
       if (!(metric instanceof Histogram || metric instanceof SeriesHistogram)) {
         series.set(name, { labels });
