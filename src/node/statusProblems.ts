@@ -34,14 +34,14 @@ function registrationProblems({ chain, requireRegistration }: WatchedParts): Pro
         warning(
           'registration',
           `this provider is paused: ${effect}`,
-          'call unpause(id) on the provider registry',
+          'end the pause with "fxn provider unpause"',
         ),
       ]
     : [
         warning(
           'registration',
           `this owner is no registered provider: ${effect}`,
-          'register it on the provider registry, or set registry.owner in config.yaml',
+          'register it with "fxn provider register", or set registry.owner in config.yaml',
         ),
       ];
 }

@@ -64,7 +64,9 @@ describe('fxn init', () => {
     assert.deepEqual(readdirSync(home).sort(), ['config.yaml', 'model_backend.yaml', 'nodekey.json']);
     assert.match(
       made.out,
-      new RegExp(`fxn start --home ${home}\n[^]*Register 0x[^]*fxn doctor --home ${home} `),
+      new RegExp(
+        `fxn start --home ${home}\n[^]*fxn provider register --home ${home} +registers 0x[^]*fxn doctor --home ${home} `,
+      ),
     );
   });
 

@@ -64,7 +64,7 @@ export interface NextSteps {
 
 export function nextSteps({ home, env, address, config, models }: NextSteps): string {
   const flag = home === resolveHome(undefined, env) ? '' : ` --home ${quoted(home)}`;
-  const { owner, routerSmartContractAddress } = config.registry;
+  const { owner } = config.registry;
   const { publicUrl, listenAddress, listenPort } = config.node;
   const provider = owner || address || 'the address that "fxn accounts get" shows';
   const reach =
@@ -77,7 +77,7 @@ export function nextSteps({ home, env, address, config, models }: NextSteps): st
     '',
     `Serves ${models.join(', ')}. Next:`,
     `  fxn start${flag}`,
-    `  Register ${provider} as a provider on chain ${config.chainId}, in the registry that the Router ${routerSmartContractAddress} names.`,
+    `  fxn provider register${flag}   registers ${provider} on chain ${config.chainId}; needs its stake and ETH for fees`,
     ...reach,
     `  fxn doctor${flag}   says what is still missing`,
   ].join('\n');
