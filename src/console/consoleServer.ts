@@ -28,7 +28,7 @@ export interface ConsoleSource {
   configuration(): Promise<ConfigurationDocument>;
   /** What SIGHUP does. */
   reload(): Promise<ReloadReport>;
-  /** What SIGTERM does; returns at once. */
+  /** Closes the node as SIGTERM does, but is no signal: one that comes later is the first. Returns at once. */
   drain(): void;
 }
 
