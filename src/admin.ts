@@ -16,8 +16,8 @@ export interface AdminOptions {
   readonly port: number;
   readonly renderMetrics: () => Promise<string>;
   readonly readiness: () => Promise<Readiness>;
-  /** Called when the console is asked for the first time. */
-  readonly openConsole: () => Promise<ConsoleServer>;
+  /** Called when the console is asked for the first time; `undefined` = there is none. */
+  readonly openConsole: (() => Promise<ConsoleServer>) | undefined;
   readonly log: Logger;
 }
 
@@ -31,11 +31,11 @@ const maxConnections = 256;
 
 /** @throws NodeError `port_in_use` */
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
-  const { host, port, log } = options;
+  const { host, port, openConsole, log } = options;
   let opened: Promise<ConsoleServer> | undefined;
 
-  const consoleServer = (): Promise<ConsoleServer> => {
-    opened ??= options.openConsole().catch((thrown: unknown) => {
+  const consoleServer = (open: () => Promise<ConsoleServer>): Promise<ConsoleServer> => {
+    opened ??= open().catch((thrown: unknown) => {
       // The next request tries again.
       opened = undefined;
       throw thrown;
@@ -44,8 +44,8 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   };
 
   const answer = async (path: string, request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (isConsolePath(path)) {
-      await (await consoleServer()).answer(request, response);
+    if (openConsole !== undefined && isConsolePath(path)) {
+      await (await consoleServer(openConsole)).answer(request, response);
       return;
     }
     if (request.method !== 'GET' && request.method !== 'HEAD') {

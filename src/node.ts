@@ -46,6 +46,8 @@ export interface NodeOptions {
   readonly log: Logger;
   /** Ends the process when the node cannot go on by itself. */
   readonly abort: (exitCode: number) => void;
+  /** The console asks, maybe more than once, that whoever runs this node closes it. */
+  readonly onDrainAsked: () => void;
   /** `pool` does without the native signature library. */
   readonly recovery?: 'native' | 'pool';
   /** Another entry for the front threads, for tests that break one. */
@@ -189,7 +191,7 @@ async function startLocked(options: NodeOptions, lockedAtS: number, closers: Clo
     store,
     drain,
     reload: () => reload(),
-    askToDrain: drain.ask,
+    askToDrain: options.onDrainAsked,
     clock,
   });
   closers.add(() => source.close());

@@ -46,36 +46,66 @@ export async function start(options: StartOptions, { env, warm }: StartSurroundi
     const key = (await prepareStartKey(loaded.config.keys, { env, askSecret, log }))();
     // Awaited by the node; a rejection before that must not count as unhandled.
     key.catch(() => undefined);
-    const starting = startNode({ loaded, source, key, log, abort: endProcess, warm });
+    const starting: Promise<ProviderNode> = startNode({
+      loaded,
+      source,
+      key,
+      log,
+      abort: endProcess,
+      onDrainAsked: () => void end(),
+      warm,
+    });
+    const end = createEnd(starting);
     // Before it listens: a signal that comes meanwhile must not end the process the hard way.
-    handleSignals(starting, log);
+    handleSignals({ starting, end, log });
     await starting;
   } catch (thrown) {
     process.exitCode = reportStartFailure(thrown, log);
   }
 }
 
-/** A second signal, whichever it is, does not wait for open requests. */
-function handleSignals(starting: Promise<ProviderNode>, log: Logger): void {
-  let isClosing = false;
-  const close = async (signal: NodeJS.Signals): Promise<void> => {
-    if (isClosing) {
-      log.warn({ signal }, 'second signal: open requests are cut');
-      endProcess(exitCodes.failed);
-    }
-    isClosing = true;
-    log.info({ signal }, 'stopping');
+/** Closes the node and ends the process; once, however often and by whomever it is asked. */
+function createEnd(starting: Promise<ProviderNode>): () => Promise<void> {
+  let ending: Promise<void> | undefined;
+  const end = async (): Promise<void> => {
     const node = await starting.catch(() => undefined);
     if (node === undefined) return;
     await node.close();
     process.exit(exitCodes.done);
   };
+  return () => {
+    ending ??= end();
+    return ending;
+  };
+}
+
+interface SignalOptions {
+  readonly starting: Promise<ProviderNode>;
+  readonly end: () => Promise<void>;
+  readonly log: Logger;
+}
+
+/**
+ * A second signal, whichever it is, does not wait for open requests. What the console asks for is no signal: a service
+ * manager that stops a draining node sends its first.
+ */
+function handleSignals({ starting, end, log }: SignalOptions): void {
+  let hasCome = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (hasCome) {
+      log.warn({ signal }, 'second signal: open requests are cut');
+      endProcess(exitCodes.failed);
+    }
+    hasCome = true;
+    log.info({ signal }, 'stopping');
+    void end();
+  };
   process.on('uncaughtException', (err) => {
     log.fatal({ err }, 'main failed: the process ends');
     endProcess(exitCodes.internal);
   });
-  process.on('SIGTERM', (signal) => void close(signal));
-  process.on('SIGINT', (signal) => void close(signal));
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
   process.on('SIGHUP', () => {
     // A start that fails is reported where it is awaited.
     starting.then((node) => node.reload()).catch(() => undefined);

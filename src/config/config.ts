@@ -45,6 +45,7 @@ const node = group({
 const admin = group({
   listenAddress: special('host', 'an IP address or host name to listen on', { fallback: '127.0.0.1' }),
   listenPort: port(9090),
+  console: flag(true),
   hosts: list(special('host', 'a host name'), { description: 'a list of host names', fallback: [] }),
 });
 

@@ -77,6 +77,8 @@ admin:
   listenAddress: "127.0.0.1"
   # 0 = any free port; the log says which.
   listenPort: 9090
+  # false = no web console, no /status and no "fxn status" of it: for a network on which others could read along.
+  console: true
   # Names, beside localhost and IP addresses, under which browsers may open the console: "gpu-box.example.com".
   hosts: []
 

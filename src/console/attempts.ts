@@ -1,6 +1,7 @@
 /**
- * How often somebody may try a wrong token: a handful at once, then one every few seconds, for each address. The token
- * cannot be guessed in any number of attempts; this bounds what guessing costs the node and its log. Runs in main.
+ * How often a wrong token is answered as such: a handful at once, then one every few seconds, for each address. The
+ * right token never waits. It cannot be guessed in any number of attempts; this bounds what guessing writes to the log.
+ * Runs in main.
  */
 import { LRUCache } from 'lru-cache';
 

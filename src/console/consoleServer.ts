@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { NodeError, toNodeError } from '../errors/nodeError.js';
 import { errorBody } from '../http/errorBody.js';
+import { systemErrorCode } from '../lib/systemErrorCode.js';
 import type { Logger } from '../logger/logger.js';
 import { Attempts } from './attempts.js';
 import { readJsonBody } from './jsonBody.js';
@@ -28,7 +29,7 @@ export interface ConsoleSource {
   configuration(): Promise<ConfigurationDocument>;
   /** What SIGHUP does. */
   reload(): Promise<ReloadReport>;
-  /** What SIGTERM does; returns at once. */
+  /** Closes the node as SIGTERM does, but is no signal: one that comes later is the first. Returns at once. */
   drain(): void;
 }
 
@@ -89,13 +90,14 @@ export async function createConsoleServer(options: ConsoleServerOptions): Promis
 
   /** @throws NodeError `console_token_wrong`, `rate_limited` */
   const checkToken = async ({ socket }: IncomingMessage, candidate: string): Promise<void> => {
+    // First: behind a proxy everybody has one address, and who has the token must not wait for who guesses.
+    if (await token.matches(candidate)) return;
     const from = socket.remoteAddress ?? '';
     const retryAfterS = attempts.waitS(from);
     if (retryAfterS > 0) {
       const message = `Too many wrong tokens. Try again in ${retryAfterS} s.`;
       throw new NodeError('rate_limited', { message, meta: { retryAfterS } });
     }
-    if (await token.matches(candidate)) return;
     attempts.countFailure(from);
     log.warn({ from }, 'a wrong console token was tried');
     throw new NodeError('console_token_wrong');
@@ -208,6 +210,8 @@ export async function createConsoleServer(options: ConsoleServerOptions): Promis
       try {
         await run(request, response);
       } catch (thrown) {
+        // Nobody is there for an answer, and no line of the log for each: anybody can break a body off.
+        if (isBrokenOff(thrown, request)) return;
         const error = toNodeError(thrown);
         if (error.code === 'internal_error') log.error({ err: thrown }, 'the console failed to answer');
         const { retryAfterS } = error.meta;
@@ -219,6 +223,10 @@ export async function createConsoleServer(options: ConsoleServerOptions): Promis
     },
   };
 }
+
+/** By its client, or by the server because the rest of it did not come in time. */
+const isBrokenOff = (thrown: unknown, { complete }: IncomingMessage): boolean =>
+  !complete && systemErrorCode(thrown) === 'ECONNRESET';
 
 function bearerToken({ headers }: IncomingMessage): string | undefined {
   return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];

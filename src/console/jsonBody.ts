@@ -4,7 +4,7 @@ import { NodeError } from '../errors/nodeError.js';
 
 const mostBytes = 4_096;
 
-/** @throws NodeError `body_too_large`, `invalid_json` */
+/** @throws NodeError `body_too_large`, `invalid_json`; `ECONNRESET` of Node.js when the body breaks off */
 export async function readJsonBody(request: IncomingMessage): Promise<Record<string, unknown>> {
   const pieces: Buffer[] = [];
   let bytes = 0;

@@ -13,8 +13,6 @@ export interface DrainOptions {
 
 export interface Drain {
   readonly hasBegun: boolean;
-  /** Asks whoever runs this node to close it. */
-  ask(): void;
   /** Resolves when no request is open any more, or the time is up. */
   run(): Promise<void>;
 }
@@ -24,16 +22,9 @@ const pollMs = 50;
 export function createDrain({ fronts, tables, timeoutMs, log }: DrainOptions): Drain {
   const inFlight = (): number => tables.inFlight.total(requestColumn);
   let hasBegun = false;
-  let hasAsked = false;
   return {
     get hasBegun() {
       return hasBegun;
-    },
-    ask() {
-      if (hasAsked) return;
-      hasAsked = true;
-      // As if the signal had come: whoever runs this node decides what that means.
-      process.emit('SIGTERM', 'SIGTERM');
     },
     async run() {
       hasBegun = true;

@@ -31,7 +31,7 @@ test('fills in every default when only the three required keys are given', (t) =
       publicIpService: 'https://api.ipify.org',
       tls: { certFile: '', keyFile: '' },
     },
-    admin: { listenAddress: '127.0.0.1', listenPort: 9090, hosts: [] },
+    admin: { listenAddress: '127.0.0.1', listenPort: 9090, console: true, hosts: [] },
     logger: { verbosity: 'info' },
     rpcProvider: ['https://rpc.example.com'],
     schedulerAddress: schedulerAddress.toLowerCase(),
@@ -311,6 +311,12 @@ test('a folder, a file over 1 MiB and bytes that are no UTF-8 are refused', (t) 
 
 test('takes a file that begins with a byte order mark', (t) => {
   assert.equal(load(t, { config: `\ufeff${required}` }).config.chainId, 84_532);
+});
+
+test('the console can be switched off', (t) => {
+  assert.equal(load(t, { config: `${required}admin: { console: false }` }).config.admin.console, false);
+  const [problem] = problemsOf(t, { config: `${required}admin: { console: "never" }` });
+  assert.equal(problem?.path, 'admin.console');
 });
 
 test('host names of the console are a list of names', (t) => {

@@ -43,6 +43,14 @@ describe('the Helm chart', () => {
     for (const change of bad) assert.ok(!Check(schema, { ...values, ...change }), JSON.stringify(change));
   });
 
+  it('has no console on a port that is scraped in clear, unless told', () => {
+    const config = values['config'] as Tree;
+    assert.deepEqual(config['admin'], { console: false });
+    assert.ok(
+      Check(schema, { ...values, config: { ...config, admin: { console: true, hosts: ['node.lan'] } } }),
+    );
+  });
+
   it('uses only values that there are', () => {
     const paths = templates.flatMap((text) =>
       [...text.matchAll(/\.Values((?:\.\w+)+)/g)].map((match) => match[1]!),

@@ -100,6 +100,7 @@ describe('the Helm chart, rendered', () => {
     assert.equal(container!.volumeMounts.find(({ name }) => name === 'home')?.mountPath, '/home/node/.fxn');
     assert.deepEqual([config.node.listenAddress, config.node.listenPort], ['0.0.0.0', 8080]);
     assert.deepEqual([config.admin.listenAddress, config.admin.listenPort], ['0.0.0.0', 9090]);
+    assert.equal(config.admin.console, false);
     assert.equal(config.schedulerAddress, '0x0a7a1ff52515c24faa17c13b916679926272ffc4');
     assert.equal(modelBackends.models[0]?.name, 'my-model');
   });

@@ -1,10 +1,12 @@
 /** Who may ask the console for what: tokens, sessions, other sites, other names. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { statSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { StatusDocument } from '#src/console/statusDocument.js';
-import { startBypassNode } from '../support/bypassNode.js';
+import { eventually, startBypassNode } from '../support/bypassNode.js';
 import { askConsole, consoleToken, cookieOf, pageHeaders, signIn } from '../support/consoleClient.js';
 import { type Answer, type SendOptions, send } from '../support/httpClient.js';
 import { startTestBackend, type TestBackend } from '../support/testBackend.js';
@@ -189,8 +191,37 @@ describe('access to the console', () => {
     assert.deepEqual([broken.status, codeOf(broken)], [400, 'invalid_json']);
   });
 
+  it('says nothing in its log about bodies that break off', async () => {
+    const head = [
+      'POST /console/login HTTP/1.1',
+      `Host: 127.0.0.1:${node.adminPort}`,
+      ...Object.entries(pageHeaders(node)).map(([name, value]) => `${name}: ${value}`),
+      'Content-Length: 100',
+    ];
+    const linesBefore = node.log.length;
+    for (let count = 0; count < 3; count++) {
+      const socket = connect(node.adminPort, '127.0.0.1');
+      await once(socket, 'connect');
+      // Asked for so that the node is known to read the body when it breaks off.
+      socket.write(`${head.join('\r\n')}\r\nExpect: 100-continue\r\n\r\n`);
+      await once(socket, 'data');
+      socket.write('{"token":');
+      socket.resetAndDestroy();
+    }
+    // Written after all that the node had to say about those.
+    assert.equal((await signIn(node, `again-${token}`)).status, 401);
+    await eventually(
+      () => node.log.slice(linesBefore),
+      (lines) => lines.some(({ msg }) => msg === 'a wrong console token was tried'),
+    );
+    assert.deepEqual(
+      node.log.slice(linesBefore).filter(({ level }) => level === 'error'),
+      [],
+    );
+  });
+
   // Last, because it uses up the attempts of this machine.
-  it('bounds how often wrong tokens are tried', async () => {
+  it('bounds how often wrong tokens are tried, and never keeps the right one out', async () => {
     const answers: Answer[] = [];
     for (let attempt = 0; attempt < 12; attempt++) answers.push(await signIn(node, `wrong-${attempt}`));
     assert.equal(answers[0]?.status, 401);
@@ -198,6 +229,10 @@ describe('access to the console', () => {
     assert.deepEqual([last.status, codeOf(last)], [429, 'rate_limited']);
     assert.ok(Number(last.headers['retry-after']) >= 1);
     const bearer = await ask('/status', { headers: { authorization: `Bearer ${token}` } });
-    assert.equal(bearer.status, 429);
+    assert.equal(bearer.status, 200);
+    assert.equal((await signIn(node, token)).status, 200);
+    // Nor does the right one forgive the wrong ones.
+    const wrong = await ask('/status', { headers: { authorization: 'Bearer wrong' } });
+    assert.equal(wrong.status, 429);
   });
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { HistoryDocument, ReloadReport, StatusDocument } from '#src/console/statusDocument.js';
 import { eventually } from '../support/bypassNode.js';
@@ -207,32 +207,62 @@ describe('the status of a node whose front fails', () => {
 });
 
 describe('draining from the console', () => {
-  it('lets a running answer end, says so meanwhile, and ends the process in good order', async () => {
-    const stand = await startTestStand({
-      config: { node: { listenPort: 0, threads: 1, drainTimeout: '30s' } },
+  let stand: TestStand;
+  beforeEach(async () => {
+    stand = await startTestStand({ config: { node: { listenPort: 0, threads: 1, drainTimeout: '30s' } } });
+  });
+  afterEach(() => stand?.close());
+
+  const status = (): Promise<StatusDocument> => askConsole(stand.node, '/status');
+  const stopping = () => stand.node.log.filter(({ msg }) => msg === 'stopping').length;
+  /** Drains while an answer runs; `finish` ends that answer. */
+  const drainWithStream = async () => {
+    let finish: (() => void) | undefined;
+    stand.backend.handler = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(chatFrame('m', 'a'));
+      finish = () => void response.end(doneFrame);
+    };
+    const answered = sendSigned(stand.node.port, stand.gateway, {
+      body: JSON.stringify({ model: 'm', stream: true, messages: [] }),
     });
-    try {
-      let finish: (() => void) | undefined;
-      stand.backend.handler = (_request, response) => {
-        response.writeHead(200, { 'content-type': 'text/event-stream' });
-        response.write(chatFrame('m', 'a'));
-        finish = () => void response.end(doneFrame);
-      };
-      const answered = sendSigned(stand.node.port, stand.gateway, {
-        body: JSON.stringify({ model: 'm', stream: true, messages: [] }),
-      });
-      const status = (): Promise<StatusDocument> => askConsole(stand.node, '/status');
-      await eventually(status, ({ requests }) => requests.inFlight === 1);
-      await askConsole(stand.node, '/console/drain', 'POST');
-      // Once more changes nothing: it is no second signal, which would cut the answer.
-      await askConsole(stand.node, '/console/drain', 'POST');
-      const draining = await eventually(status, ({ state }) => state === 'draining');
-      assert.equal(draining.problems[0]?.reason, 'it is shutting down');
-      finish?.();
-      assert.match((await answered).body, /\[DONE\]/);
-      assert.equal(await stand.node.exited, 0);
-    } finally {
-      await stand.close();
-    }
+    // It may be cut before anybody looks.
+    answered.catch(() => undefined);
+    await eventually(status, ({ requests }) => requests.inFlight === 1);
+    await askConsole(stand.node, '/console/drain', 'POST');
+    return { answered, finish: () => finish?.() };
+  };
+
+  it('lets a running answer end, says so meanwhile, and ends the process in good order', async () => {
+    const { answered, finish } = await drainWithStream();
+    // Once more changes nothing: it is no second signal, which would cut the answer.
+    await askConsole(stand.node, '/console/drain', 'POST');
+    const draining = await eventually(status, ({ state }) => state === 'draining');
+    assert.equal(draining.problems[0]?.reason, 'it is shutting down');
+    finish();
+    assert.match((await answered).body, /\[DONE\]/);
+    assert.equal(await stand.node.exited, 0);
+    assert.equal(stopping(), 0);
+  });
+
+  it('counts as no signal: a service manager that then stops the node cuts nothing', async () => {
+    const { answered, finish } = await drainWithStream();
+    await stand.node.waitForLog(({ msg }) => msg === 'draining');
+    stand.node.signal('SIGTERM');
+    await stand.node.waitForLog(({ msg }) => msg === 'stopping');
+    await eventually(status, ({ requests }) => requests.inFlight === 1);
+    finish();
+    assert.match((await answered).body, /\[DONE\]/);
+    assert.equal(await stand.node.exited, 0);
+    assert.equal(stopping(), 1);
+  });
+
+  it('is cut by a second signal, as every drain', async () => {
+    const { answered } = await drainWithStream();
+    stand.node.signal('SIGTERM');
+    await stand.node.waitForLog(({ msg }) => msg === 'stopping');
+    stand.node.signal('SIGTERM');
+    assert.equal(await stand.node.exited, 1);
+    await assert.rejects(answered);
   });
 });

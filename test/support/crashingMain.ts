@@ -25,6 +25,7 @@ const node = await startNode({
   key: Promise.resolve(createNodeKey(generatePrivateKey())),
   log: createLogger({ level: 'info', thread: 'main' }),
   abort: endProcess,
+  onDrainAsked: () => end(),
   frontEntry: new URL(import.meta.resolve('#test/support/crashingFront.js')),
 });
 
@@ -41,8 +42,9 @@ const looking = setInterval(() => {
 }, lookMs);
 
 process.on('SIGHUP', () => void node.reload());
-process.on('SIGTERM', () => {
+const end = (): void => {
   clearInterval(looking);
   orders.close();
   void node.close().then(() => process.exit(0));
-});
+};
+process.on('SIGTERM', end);

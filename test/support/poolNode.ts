@@ -15,6 +15,8 @@ const node = await startNode({
   key: Promise.resolve(createNodeKey(generatePrivateKey())),
   log: createLogger({ level: loaded.config.logger.verbosity, thread: 'main' }),
   abort: (code) => process.exit(code),
+  onDrainAsked: () => end(),
   recovery: 'pool',
 });
-process.on('SIGTERM', () => void node.close().then(() => process.exit(0)));
+const end = (): void => void node.close().then(() => process.exit(0));
+process.on('SIGTERM', end);

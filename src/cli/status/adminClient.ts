@@ -37,10 +37,14 @@ export async function askStatus(
   if (status === 401) {
     throw new NoStatus(`${url} does not accept the token in ${tokenFile}: is it the node of another home?`);
   }
+  if (status === 404) throw noConsole(url);
   const error = isRecord(document) ? document['error'] : undefined;
   const said = isRecord(error) && typeof error['message'] === 'string' ? error['message'] : `HTTP ${status}`;
   throw new NoStatus(`${url} answers, but not with the status of a node: ${said}`);
 }
+
+const noConsole = (url: string): NoStatus =>
+  new NoStatus(`${url} tells no status: set admin.console to true in its config.yaml and start it again.`);
 
 async function readToken(file: string): Promise<string | undefined> {
   try {
@@ -58,7 +62,8 @@ async function readToken(file: string): Promise<string | undefined> {
 
 /** The node writes it when its console is asked for. */
 async function firstToken(url: string, file: string, signal: AbortSignal): Promise<string> {
-  await ask(url, '/', {}, signal);
+  const { status } = await ask(url, '/', {}, signal);
+  if (status === 404) throw noConsole(url);
   const token = await readToken(file);
   if (token !== undefined) return token;
   throw new NoStatus(
