@@ -13,6 +13,7 @@ import {
   type Hex,
   http,
   parseAbi,
+  parseGwei,
   parseTransaction,
   type TransactionSerializableEIP1559,
 } from 'viem';
@@ -417,7 +418,13 @@ test('a transaction that became too cheap before it arrived is signed dearer, un
   assert.ok(maxFeePerGas! > 10n ** 11n);
 });
 
+/** Of the next block. */
+const setBaseFee = (gwei: string) =>
+  stand.ask('anvil_setNextBlockBaseFeePerGas', `0x${parseGwei(gwei).toString(16)}`);
+
 test('an endpoint that counts the nonces of a block before does not make it use one twice', async (t) => {
+  await setBaseFee('1');
+  await network.mine();
   const home = await stand.home(t, { rpc: [rpc.url] });
   t.after(() => rpc.misbehave('none'));
   const command = home.start('register', '--yes');
@@ -431,6 +438,8 @@ test('an endpoint that counts the nonces of a block before does not make it use 
 });
 
 test('a step is tried once an endpoint has the one before, not while it is behind', async (t) => {
+  await setBaseFee('1');
+  await network.mine();
   const home = await stand.home(t, { rpc: [rpc.url] });
   rpc.misbehave('no_simulations');
   t.after(() => rpc.misbehave('none'));
@@ -447,6 +456,8 @@ test('a step is tried once an endpoint has the one before, not while it is behin
 });
 
 test('a step is tried at the endpoint that has the one before, though another is asked first', async (t) => {
+  await setBaseFee('1');
+  await network.mine();
   const second = await startFaultyRpc(network.rpcUrl);
   t.after(() => second.close());
   second.misbehave('no_simulations');
@@ -463,15 +474,13 @@ interface UnsignedStep {
   readonly transaction: { readonly gas: Hex; readonly maxFeePerGas: Hex };
 }
 
-/** A registration whose approval is dearer than planned, after which gas gets cheap. */
+/** A registration whose approval is dearer than it was at first, after which gas gets cheap. */
 async function registerThroughPeak(home: ProviderHome, ...words: string[]) {
   const command = home.start('register', '--yes', '--json', ...words);
-  const setBaseFee = (gwei: bigint) =>
-    stand.ask('anvil_setNextBlockBaseFeePerGas', `0x${(gwei * 10n ** 9n).toString(16)}`);
   rpc.interrupt(send, async () => {
-    await setBaseFee(20n);
+    await setBaseFee('17');
     rpc.interrupt('eth_blockNumber', async () => {
-      await setBaseFee(1n);
+      await setBaseFee('0.1');
       await network.mine();
     });
   });
@@ -479,7 +488,7 @@ async function registerThroughPeak(home: ProviderHome, ...words: string[]) {
 }
 
 async function dearGas(t: TestContext): Promise<void> {
-  await stand.ask('anvil_setNextBlockBaseFeePerGas', `0x${(10n ** 10n).toString(16)}`);
+  await setBaseFee('10');
   await network.mine();
   misbehave(t, 'no_simulations');
 }
@@ -490,11 +499,8 @@ test('the transactions together cost no more than --max-cost, and what was sent 
   const unsigned = await home.run('register', '--unsigned');
   const [approve] = (JSON.parse(unsigned.out) as { transactions: readonly UnsignedStep[] }).transactions;
   const { gas, maxFeePerGas } = approve!.transaction;
-  const { code, err } = await registerThroughPeak(
-    home,
-    '--max-cost',
-    formatEther(BigInt(gas) * BigInt(maxFeePerGas)),
-  );
+  const bound = ['--max-cost', formatEther(BigInt(gas) * BigInt(maxFeePerGas))];
+  const { code, err } = await registerThroughPeak(home, ...bound);
   assert.equal(code, 1);
   assert.match(
     err,
@@ -503,7 +509,7 @@ test('the transactions together cost no more than --max-cost, and what was sent 
   assert.doesNotMatch(err, /Nothing was sent/);
   assert.equal(await noncesUsed(home), 1);
   // What an earlier run spent counts too.
-  const again = await home.run('register', '--yes', '--max-cost', '0.0003');
+  const again = await home.run('register', '--yes', ...bound);
   assert.equal(again.code, 1);
   assert.match(again.err, /after 0\.\d+ ETH for those before/);
   const enough = await home.run('register', '--yes');
