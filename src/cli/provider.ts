@@ -107,14 +107,14 @@ async function send(what: Act, place: RequestPlace, io: ProviderIo): Promise<num
       openKey: memoised(ownership.signer!.open),
       waiting: { confirmations, withinMs, signal: io.signal },
       onEvent: createReporter(confirmations, io),
-      async confirm(plan, price, state) {
+      async confirm(plan, price, state, soFar) {
         const subject = {
           action: `fxn provider ${action}`,
           chainId: place.chain.chainId,
           owner: place.owner,
         };
         io.err(planText(subject, plan, price, state));
-        if (options.yes !== true) await confirmSending(price.steps.length, io);
+        if (options.yes !== true) await confirmSending(price.steps.length, soFar, io);
       },
     });
     return report(what, performed, io);
@@ -132,10 +132,10 @@ function memoised<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
-async function confirmSending(count: number, io: ProviderIo): Promise<void> {
+async function confirmSending(count: number, soFar: string, io: ProviderIo): Promise<void> {
   const what = count === 1 ? 'this transaction' : `these ${count} transactions`;
   const answer = await io.askLine!(`Send ${what}? [y/N] `);
-  if (!/^y(?:es)?$/i.test(answer.trim())) throw new UsageError('Not confirmed; nothing was sent.');
+  if (!/^y(?:es)?$/i.test(answer.trim())) throw new UsageError(`Not confirmed. ${soFar}`);
 }
 
 /** On a terminal one line that changes, else a line for every change. */

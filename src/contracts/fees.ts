@@ -36,8 +36,10 @@ async function readPriorityFee(chain: Chain, baseFeePerGas: bigint): Promise<big
     const answer = await chain.request('eth_maxPriorityFeePerGas', []);
     return requireBigQuantity(answer, 'eth_maxPriorityFeePerGas');
   } catch (thrown) {
-    // The method is not part of the standard; the older one contains the base fee.
-    if (chainFailureKind(thrown) !== 'rpc_error') throw thrown;
+    const kind = chainFailureKind(thrown);
+    // The method is not part of the standard, and some endpoints answer an unknown one with an HTTP error.
+    if (kind !== 'rpc_error' && kind !== 'http_error') throw thrown;
+    // The older one contains the base fee.
     const gasPrice = requireBigQuantity(await chain.request('eth_gasPrice', []), 'eth_gasPrice');
     return gasPrice > baseFeePerGas ? gasPrice - baseFeePerGas : 0n;
   }

@@ -11,6 +11,7 @@ import { routerAbi } from '#abis/router.js';
 import { epochControllerAbi, modelAbi, providerStakingAbi } from '#abis/staking.js';
 import { type AddressText, parseAddress } from '../lib/address.js';
 import type { HexText } from '../lib/hexText.js';
+import { printableText } from '../lib/printableText.js';
 import type { Block } from './block.js';
 import type { Chain } from './chain.js';
 import { chainFailure, chainFailureKind } from './chainFailure.js';
@@ -32,6 +33,7 @@ export interface ProviderEntry {
 
 export interface Token {
   readonly address: AddressText;
+  /** Fit for a terminal. */
   readonly symbol: string;
   readonly decimals: number;
   /** The owner's. */
@@ -77,6 +79,8 @@ export interface ProviderQuestion {
 
 /** An owner with more is not shown all of them. */
 const mostProviders = 64;
+/** The contract writes it as it likes; a long one could look like a sentence of this program. */
+const mostSymbolCharacters = 16;
 
 /** @param notBefore the least block to read at */
 export const readProviderState = (
@@ -186,7 +190,13 @@ async function readToken(
     );
   }
   // Neither is required by the standard.
-  return { address, balance, registryAllowance, decimals: decimals ?? 18, symbol: symbol ?? 'FUNC' };
+  return {
+    address,
+    balance,
+    registryAllowance,
+    decimals: decimals ?? 18,
+    symbol: printableText(symbol ?? 'FUNC', mostSymbolCharacters),
+  };
 }
 
 async function readStakes(

@@ -13,8 +13,9 @@ import { readNonce } from '../contracts/receipt.js';
 import { NodeError } from '../errors/nodeError.js';
 import type { AddressText } from '../lib/address.js';
 import type { HexText } from '../lib/hexText.js';
-import { type Plan, planRequest, type StepName } from './planRequest.js';
-import { missingFunds, type Price, priceSteps, refuseDearerThan } from './priceSteps.js';
+import { effectPatienceMs, effectPollMs, seeing, sentSoFar, spentOn } from './doneSteps.js';
+import { type Plan, type PlannedStep, planRequest, type StepName } from './planRequest.js';
+import { missingFunds, type Price, priceSteps, refuseDearer } from './priceSteps.js';
 import type { Journal, JournalFile } from './providerJournal.js';
 import { changeMetadata } from './providerMetadata.js';
 import { type ProviderRequest, requestText, wantedId } from './providerRequest.js';
@@ -32,8 +33,8 @@ export interface RequestPlace {
 }
 
 export interface Performing extends RequestPlace, Pick<SendPlace, 'openKey' | 'waiting' | 'onEvent'> {
-  /** Shows what is going to be sent; throws when it shall not be. */
-  readonly confirm: (plan: Plan, price: Price, state: ProviderState) => Promise<void>;
+  /** Shows what is going to be sent; throws when it shall not be. `soFar` says what earlier runs sent. */
+  readonly confirm: (plan: Plan, price: Price, state: ProviderState, soFar: string) => Promise<void>;
 }
 
 export interface Performed {
@@ -68,25 +69,42 @@ export async function performRequest(request: ProviderRequest, place: Performing
     if (resumed.isFinished) return await finish(request, done, place);
   }
 
-  await requireAgreement(chain, place.router, state);
-  const now = isResumed ? await readState(request, place, done.at(-1)) : state;
+  const { signal } = place.waiting;
+  const priced = async (steps: readonly PlannedStep[]): Promise<Price> => {
+    const soFar = sentSoFar(done);
+    const price = await seeing(done, { chain, signal }, (seen) => priceSteps(seen, owner, steps, soFar));
+    refuseDearer(
+      { maxFee: price.maxFee, maxFeePerGas: price.fees.maxFeePerGas },
+      { maxCost, spent: spentOn(done), soFar },
+    );
+    const missing = missingFunds(price, owner);
+    if (missing !== undefined) throw refused(`${missing} ${soFar}`);
+    return price;
+  };
+  // What is checked is what is planned: a later look might differ.
+  const now = isResumed
+    ? await seeing(done, { chain, signal }, (seen) =>
+        readState(request, { ...place, chain: seen }, done.at(-1)),
+      )
+    : state;
+  await requireAgreement(chain, place.router, now, sentSoFar(done));
   const plan = planRequest(request, now, owner);
-  const price = await priceSteps(chain, owner, plan.steps);
-  refuseDearerThan(maxCost, price);
-  const missing = missingFunds(price, owner);
-  if (missing !== undefined) throw refused(`${missing} Nothing was sent.`);
-  await place.confirm(plan, price, now);
+  const price = await priced(plan.steps);
+  await place.confirm(plan, price, now, sentSoFar(done));
 
   for (const [at, step] of plan.steps.entries()) {
-    let { gas } = price.steps[at]!;
-    if (gas === undefined) {
-      // What could not be tried before is tried now that the steps before it are mined.
-      const alone = await priceSteps(chain, owner, [step]);
-      refuseDearerThan(maxCost, alone);
-      gas = alone.steps[0]!.gas!;
-    }
+    const together = price.steps[at]!;
+    // What could not be tried before is tried now that the steps before it are mined.
+    const alone = together.gas === undefined ? await priced([step]) : price;
+    const { gas, maxFee } = alone === price ? together : alone.steps[0]!;
+    const { fees } = alone;
+    const spent = spentOn(done);
+    refuseDearer(
+      { maxFee: maxFee!, maxFeePerGas: fees.maxFeePerGas },
+      { maxCost, spent, soFar: sentSoFar(done) },
+    );
     const isLast = at === plan.steps.length - 1;
-    done.push(await sendStep({ step, gas, fees: price.fees, isLast }, sending));
+    done.push(await sendStep({ step, gas: gas!, fees, isLast }, { ...sending, maxCost: maxCost - spent }));
   }
   return await finish(request, done, place);
 }
@@ -106,9 +124,6 @@ const readState = (
     },
     after?.receipt.blockNumber,
   );
-
-const effectPatienceMs = 10_000;
-const effectPollMs = 500;
 
 /** Looks at the contracts until they show what the last transaction did: its receipt is an endpoint's word alone. */
 async function finish(
@@ -191,12 +206,14 @@ export async function prepareUnsigned(
   const left = file.read();
   if (left !== undefined) await clearOtherRun(chain, left, file);
   const state = await readState(request, place);
-  await requireAgreement(chain, place.router, state);
+  const soFar = sentSoFar([]);
+  await requireAgreement(chain, place.router, state, soFar);
   const plan = planRequest(request, state, owner);
-  const price = await priceSteps(chain, owner, plan.steps);
-  refuseDearerThan(maxCost, price);
+  const price = await priceSteps(chain, owner, plan.steps, soFar);
+  const { maxFee, fees } = price;
+  refuseDearer({ maxFee, maxFeePerGas: fees.maxFeePerGas }, { maxCost, spent: 0n, soFar });
   const firstNonce = await readNonce(chain, owner, 'pending');
-  const { maxFeePerGas, maxPriorityFeePerGas } = price.fees;
+  const { maxFeePerGas, maxPriorityFeePerGas } = fees;
   const ready = price.steps.filter(({ gas }) => gas !== undefined);
   const transactions = ready.map(({ step: { name, to, data }, gas }, at) => ({
     step: name,

@@ -30,11 +30,12 @@ export interface Price {
   readonly balance: bigint;
 }
 
-/** Throws a refusal with the contract's reason. */
+/** Throws a refusal with the contract's reason; `soFar` says there what was sent already. */
 export async function priceSteps(
   chain: Chain,
   owner: AddressText,
   steps: readonly PlannedStep[],
+  soFar: string,
 ): Promise<Price> {
   const [simulations, fees, balance] = await Promise.all([
     simulateCalls(
@@ -48,7 +49,7 @@ export async function priceSteps(
   for (const [at, step] of steps.entries()) {
     const simulation = simulations[at]!;
     if (simulation.kind === 'refused') {
-      throw refused(`The contract refuses ${step.name}: ${simulation.reason}. Nothing was sent.`);
+      throw refused(`The contract refuses ${step.name}: ${simulation.reason}. ${soFar}`);
     }
     if (simulation.kind === 'later') {
       priced.push({ step, gas: undefined, maxFee: undefined });
@@ -77,11 +78,24 @@ export function missingFunds({ maxFee, balance }: Price, owner: AddressText): st
   );
 }
 
-/** Fees come from an endpoint, which may be mistaken or worse: more than this is not paid. */
-export function refuseDearerThan(maxCost: bigint, { maxFee, fees }: Price): void {
-  if (maxFee <= maxCost) return;
+export interface CostBound {
+  /** Wei that all transactions of the request together may cost. */
+  readonly maxCost: bigint;
+  /** Wei of it that those before have cost. */
+  readonly spent: bigint;
+  /** What was sent already. */
+  readonly soFar: string;
+}
+
+/** Fees come from an endpoint, which may be mistaken or worse: more than is allowed is not paid. */
+export function refuseDearer(
+  { maxFee, maxFeePerGas }: { readonly maxFee: bigint; readonly maxFeePerGas: bigint },
+  { maxCost, spent, soFar }: CostBound,
+): void {
+  if (spent + maxFee <= maxCost) return;
+  const before = spent === 0n ? '' : `, after ${formatEther(spent)} for those before`;
   throw refused(
-    `The transactions would cost up to ${formatEther(maxFee)}, at ${fees.maxFeePerGas} wei for a unit of gas; at most ${formatEther(maxCost)} is allowed. ` +
-      'Wait for lower fees, or raise --max-cost. Nothing was sent.',
+    `The transactions would cost up to ${formatEther(maxFee)}${before}, at ${maxFeePerGas} wei for a unit of gas; at most ${formatEther(maxCost)} is allowed. ` +
+      `Wait for lower fees, or raise --max-cost. ${soFar}`,
   );
 }

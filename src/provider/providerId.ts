@@ -4,9 +4,13 @@ import { printableText } from '../lib/printableText.js';
 
 const mostBytes = 64;
 
-/** Bytes written as `0x` and hex digits, else the bytes of the text; `undefined` for none and for more than 64. */
+/**
+ * Bytes written as `0x` and pairs of hex digits, else the bytes of the text. `undefined` for none, for more than 64, and for
+ * what begins like hex digits and is none: a mistyped address must not become a text.
+ */
 export function parseProviderId(text: string): HexText | undefined {
-  const isHex = /^0x(?:[0-9a-f]{2})+$/i.test(text);
+  const isHex = /^0x/i.test(text);
+  if (isHex && !/^0x(?:[0-9a-f]{2})+$/i.test(text)) return undefined;
   const bytes = isHex ? Buffer.from(text.slice(2), 'hex') : Buffer.from(text, 'utf8');
   return bytes.length >= 1 && bytes.length <= mostBytes ? hexText(bytes) : undefined;
 }

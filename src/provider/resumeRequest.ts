@@ -7,6 +7,7 @@ import type { Chain } from '../contracts/chain.js';
 import { readNonce } from '../contracts/receipt.js';
 import { NodeError } from '../errors/nodeError.js';
 import { checksumAddress } from '../keys/checksumAddress.js';
+import { spentOn } from './doneSteps.js';
 import type { Journal, JournalFile, JournalStep } from './providerJournal.js';
 import { type DoneStep, resumeStep, type SendPlace } from './sendStep.js';
 
@@ -28,7 +29,10 @@ export const isSameRun = (journal: Journal, run: RunIdentity): boolean =>
 /** Waits for what the journal holds; throws as `resumeStep`. */
 export async function resumeRun(place: SendPlace): Promise<Resumed> {
   const done: DoneStep[] = [];
-  for (const record of place.journal.steps) done.push(await resumeStep(record, place));
+  for (const record of place.journal.steps) {
+    const maxCost = place.maxCost - spentOn(done);
+    done.push(await resumeStep(record, { ...place, maxCost }));
+  }
   return { done, isFinished: place.journal.steps.at(-1)?.isLast === true };
 }
 

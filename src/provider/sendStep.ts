@@ -8,7 +8,7 @@ import type { Chain } from '../contracts/chain.js';
 import { chainFailureKind } from '../contracts/chainFailure.js';
 import { type FeeMarketTransaction, signTransaction } from '../contracts/feeMarketTransaction.js';
 import { readFees } from '../contracts/fees.js';
-import { type Receipt, readHeight, readNonce, readReceipt } from '../contracts/receipt.js';
+import { isKnown, type Receipt, readHeight, readNonce, readReceipt } from '../contracts/receipt.js';
 import { revertReason } from '../contracts/revertReason.js';
 import { broadcast } from '../contracts/sendTransaction.js';
 import { simulateCall } from '../contracts/simulate.js';
@@ -24,7 +24,7 @@ export interface SendPlace {
   readonly chain: Chain;
   readonly journal: Journal;
   readonly file: JournalFile;
-  /** Wei that one transaction may cost beside the fee for its data. */
+  /** Wei that this transaction may cost beside the fee for its data. */
   readonly maxCost: bigint;
   /** May ask for a password. */
   readonly openKey: () => Promise<NodeKey>;
@@ -57,10 +57,12 @@ type Gas = Pick<FeeMarketTransaction, 'gas' | 'maxFeePerGas' | 'maxPriorityFeePe
 /** Signs, records, sends and waits. Throws `transaction_failed` or `transaction_pending`. */
 export async function sendStep({ step, gas, fees, isLast }: ReadyStep, place: SendPlace): Promise<DoneStep> {
   const { chain, journal, file } = place;
-  const [nonce, fromBlock] = await Promise.all([
+  const [pending, fromBlock] = await Promise.all([
     readNonce(chain, journal.owner, 'pending'),
     readHeight(chain),
   ]);
+  // The steps before are confirmed; an endpoint that counts fewer is behind.
+  const nonce = Math.max(pending, ...journal.steps.map((before) => before.nonce + 1));
   const { name, to, data } = step;
   const { maxFeePerGas, maxPriorityFeePerGas } = fees;
   const attempt = await sign({ to, data, nonce }, { gas, maxFeePerGas, maxPriorityFeePerGas }, place);
@@ -100,6 +102,7 @@ async function deliver(record: JournalStep, known: { gas?: bigint }, place: Send
   const { chain, journal, file } = place;
   const sent = await broadcast(chain, record.attempts.at(-1)!.raw);
   if (sent.kind === 'refused') {
+    if (sent.isTaken && !(await isAnyKnown(record, place))) throw nonceTaken(record, sent.reason, file);
     if (!sent.isFee) throw notTaken(record, sent.reason, file);
     const gas = known.gas ?? (await estimateAgain(record, place));
     const { maxFeePerGas, maxPriorityFeePerGas } = dearer(await readFees(chain));
@@ -112,6 +115,12 @@ async function deliver(record: JournalStep, known: { gas?: bigint }, place: Send
     if (again.kind === 'refused') throw notTaken(record, again.reason, file);
   }
   return await settle(record, place);
+}
+
+/** Whether what waits with the nonce may be an attempt of this step. */
+async function isAnyKnown({ attempts }: JournalStep, { chain }: SendPlace): Promise<boolean> {
+  for (const { hash } of attempts) if (await isKnown(chain, hash)) return true;
+  return false;
 }
 
 /** Endpoints want a tenth more for a transaction that replaces another one. */
@@ -206,6 +215,14 @@ async function reasonAt(
 const notTaken = ({ name, nonce }: JournalStep, reason: string, { path }: JournalFile): NodeError =>
   failed(
     `No endpoint takes ${name} (nonce ${nonce}): ${reason}. It is signed and kept in ${path}: the same command again offers the same bytes once more.`,
+    'not_taken',
+  );
+
+/** Dearer gas would push that transaction out, and nobody asked for that. */
+const nonceTaken = ({ name, nonce }: JournalStep, reason: string, { path }: JournalFile): NodeError =>
+  failed(
+    `Another transaction of this account waits with the nonce ${nonce} that ${name} was signed with (${reason}), so ${name} was not taken. ` +
+      `Wait until that one is mined, or cancel it in the wallet that sent it; then call this again. What was signed is kept in ${path}.`,
     'not_taken',
   );
 

@@ -39,7 +39,11 @@ export type RpcFault =
   /** As `swallow`, and has a receipt in the newest block for each of them. */
   | 'false_receipts'
   /** Does not know the method that simulates several calls. */
-  | 'no_simulations';
+  | 'no_simulations'
+  /** Answers methods that are not part of the standard with an HTTP error. */
+  | 'standard_only'
+  /** Takes transactions and has receipts, but answers everything else as of `lagBlocks` ago, and simulates nothing. */
+  | 'behind';
 
 export interface FaultyRpc {
   readonly url: string;
@@ -52,8 +56,22 @@ export interface FaultyRpc {
   connections(): Promise<number>;
   /** Does something to the chain just before the next request of that method is passed on. */
   interrupt(method: string, action: () => Promise<void>): void;
+  /** Puts one text in place of another in the answers to batched calls alone; both empty to end that. */
+  replaceInBatches(from: string, to: string): void;
   close(): Promise<void>;
 }
+
+/** The first bytes of a call of `aggregate3`. */
+const batchSelector = '0x82ad56cb';
+const nonStandard = ['eth_simulateV1', 'eth_maxPriorityFeePerGas'];
+/** Where the block stands among the parameters. */
+const blockParameter: Readonly<Record<string, number>> = {
+  eth_call: 1,
+  eth_estimateGas: 1,
+  eth_getBalance: 1,
+  eth_getTransactionCount: 1,
+  eth_getBlockByNumber: 0,
+};
 
 interface RpcRequest {
   readonly id: number;
@@ -65,7 +83,7 @@ export async function startFaultyRpc(targetUrl: string, port = 0): Promise<Fault
   let fault: RpcFault = 'none';
   let lag = 0;
   let headQuestions = 0;
-  let replacement = { from: '', to: '' };
+  let replacement = { from: '', to: '', inBatchesOnly: false };
   const seen = new Map<string, number>();
 
   let interruption: { method: string; action: () => Promise<void> } | undefined;
@@ -101,10 +119,25 @@ export async function startFaultyRpc(targetUrl: string, port = 0): Promise<Fault
     if (request.method === 'eth_call' && fault === 'ignore_block')
       request.params = [request.params[0], 'latest'];
     const answer = await ask(request);
-    const isReplaced = request.method === 'eth_call' && replacement.from !== '';
+    const isBatch = JSON.stringify(request.params[0] ?? '').includes(batchSelector);
+    const isReplaced =
+      request.method === 'eth_call' && replacement.from !== '' && (isBatch || !replacement.inBatchesOnly);
     const text = isReplaced ? answer.replaceAll(replacement.from, replacement.to) : answer;
     if (fault === 'wrong_chain' && request.method === 'eth_chainId') reply(response, request.id, '0x1');
     else response.writeHead(200, { 'content-type': 'application/json' }).end(text);
+  };
+
+  const answerBehind = async (request: RpcRequest, response: ServerResponse): Promise<void> => {
+    if (request.method === 'eth_simulateV1') {
+      response.writeHead(404).end();
+      return;
+    }
+    if (request.method === 'eth_blockNumber') return reply(response, request.id, await laggedHead());
+    const at = blockParameter[request.method];
+    const block = at === undefined ? 'none' : (request.params[at] ?? 'latest');
+    if (at !== undefined && (block === 'latest' || block === 'pending'))
+      request.params[at] = await laggedHead();
+    await forward(request, response);
   };
 
   const answer = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -174,6 +207,12 @@ export async function startFaultyRpc(targetUrl: string, port = 0): Promise<Fault
           }),
         );
         return;
+      case 'standard_only':
+        if (!nonStandard.includes(request.method)) return await forward(request, response);
+        response.writeHead(404).end('<html>');
+        return;
+      case 'behind':
+        return await answerBehind(request, response);
       case 'none':
       case 'lag':
       case 'alternate':
@@ -196,7 +235,10 @@ export async function startFaultyRpc(targetUrl: string, port = 0): Promise<Fault
       lag = lagBlocks;
     },
     replaceInCalls(from, to) {
-      replacement = { from, to };
+      replacement = { from, to, inBatchesOnly: false };
+    },
+    replaceInBatches(from, to) {
+      replacement = { from, to, inBatchesOnly: true };
     },
     connections: () =>
       new Promise((resolve, reject) => {

@@ -300,6 +300,26 @@ test('prints the rest later where the endpoint cannot try transactions that buil
   assert.equal(await noncesUsed(home), 2);
 });
 
+test('knows the price of gas where the endpoint has only what the standard asks for', async (t) => {
+  stand.rpc.misbehave('standard_only');
+  t.after(() => stand.rpc.misbehave('none'));
+  const home = await stand.home(t, { rpc: [stand.rpc.url] });
+  const { code, err } = await home.run('register', '--yes');
+  assert.equal(code, 0, err);
+});
+
+test('shows the name of a token that would move the cursor as plain characters', async (t) => {
+  const hexOf = (text: string): string => Buffer.from(text).toString('hex');
+  stand.rpc.replaceInCalls(hexOf('FUNC'), hexOf('\u001b[1M'));
+  t.after(() => stand.rpc.replaceInCalls('', ''));
+  const home = await stand.home(t, { rpc: [stand.rpc.url] });
+  const { out } = await home.run('status');
+  assert.match(out, /^balance {3}1 ETH, 1000 \\u\{1b\}\[1M$/m);
+  const unsigned = await home.run('register', '--unsigned');
+  assert.equal(unsigned.code, 0, unsigned.err);
+  assert.ok(!unsigned.err.includes('\u001b'));
+});
+
 /** Runs the command on a terminal and types an answer once it is asked. */
 async function onTerminal(home: ProviderHome, answer: string, ...words: string[]) {
   const program = fileURLToPath(import.meta.resolve('#dist/cli/fxn.js'));
@@ -324,7 +344,7 @@ test('asks on a terminal, and sends nothing without a yes', async (t) => {
   const refused = await onTerminal(home, 'n', 'pause');
   assert.equal(refused.code, 2, refused.shown);
   assert.match(refused.shown, /Send this transaction\? \[y\/N\]/);
-  assert.match(refused.shown, /Not confirmed; nothing was sent\./);
+  assert.match(refused.shown, /Not confirmed\. Nothing was sent\./);
   assert.equal(await noncesUsed(home), 0);
   const done = await onTerminal(home, 'yes', 'pause');
   assert.equal(done.code, 0, done.shown);

@@ -43,7 +43,9 @@ test('says why a URL cannot be published', () => {
 
 test('an id is the bytes of hex digits or of a text, 1 to 64 of them', () => {
   assert.equal(parseProviderId('0xABcd'), '0xabcd');
-  assert.equal(parseProviderId('0xabc'), '0x3078616263');
+  for (const almost of ['0xabc', '0x', '0Xabcg', `0x${'ab'.repeat(19)}a`]) {
+    assert.equal(parseProviderId(almost), undefined, almost);
+  }
   assert.equal(parseProviderId('ü'), '0xc3bc');
   assert.equal(parseProviderId(`0x${'ab'.repeat(64)}`)?.length, 130);
   for (const text of ['', `0x${'ab'.repeat(65)}`, 'ü'.repeat(33)])

@@ -52,7 +52,7 @@ test('an endpoint of another chain is asked for nothing else', async (t) => {
   assert.equal(rpc.seen.get('eth_call') ?? 0, calls);
 });
 
-test('a dead endpoint is named without the key in its URL, and another one does instead', async (t) => {
+test('a dead endpoint is named without the key in its URL, and another one alone is not believed', async (t) => {
   const dead = await freePort();
   const url = `http://127.0.0.1:${dead}/v2/secret-key`;
   const home = await stand.home(t, { rpc: [url] });
@@ -64,8 +64,59 @@ test('a dead endpoint is named without the key in its URL, and another one does 
   assert.equal((JSON.parse(out) as { error: { code: string } }).error.code, 'rpc_failed');
 
   const both = await stand.home(t, { rpc: [url, network.rpcUrl] });
-  const registered = await both.run('register', '--yes');
+  for (const words of [
+    ['register', '--yes'],
+    ['register', '--unsigned'],
+  ]) {
+    const refused = await both.run(...words);
+    assertRefused(
+      refused,
+      1,
+      new RegExp(
+        `Of 2 RPC endpoints only one said which contracts to use, .*Nothing was sent\\. .*remove them from rpcProvider:\\n {2}http://127\\.0\\.0\\.1:${dead}: `,
+      ),
+    );
+    assert.doesNotMatch(refused.err, /secret-key/);
+  }
+  assert.equal(await noncesUsed(both), 0);
+  const three = await stand.home(t, { rpc: [url, rpc.url, network.rpcUrl] });
+  const registered = await three.run('register', '--yes');
   assert.equal(registered.code, 0, registered.err);
+});
+
+test('an endpoint that fails when it is asked for the contracts leaves the other one alone', async (t) => {
+  const home = await stand.home(t, { rpc: [network.rpcUrl, rpc.url] });
+  rpc.misbehave('hang_on_calls');
+  t.after(() => rpc.misbehave('none'));
+  assertRefused(
+    await home.run('register', '--yes'),
+    1,
+    new RegExp(`only one said which contracts to use, .*\\n {2}${rpc.url}: .*did not answer in time`),
+  );
+  assert.equal(await noncesUsed(home), 0);
+});
+
+test('an endpoint that lies in batches only is contradicted by itself and by others', async (t) => {
+  const { ProviderRegistry } = await compiledContracts();
+  const own = (await network.send(undefined, ProviderRegistry.bytecode))!;
+  const setStaking = parseAbi(['function setStaking(address to)']);
+  await network.send(own, encodeFunctionData({ abi: setStaking, args: [staking.pool] }));
+  t.after(() => rpc.replaceInBatches('', ''));
+  for (const [endpoints, words] of [
+    [[rpc.url], /contradicts itself .*Nothing was sent/],
+    [[rpc.url, network.rpcUrl], /name different contracts .*Nothing was sent/],
+  ] as const) {
+    const home = await stand.home(t, { rpc: endpoints });
+    rpc.replaceInBatches(network.providers.address.slice(2), own.slice(2));
+    assertRefused(await home.run('register', '--yes'), 1, words);
+    assertRefused(await home.run('register', '--unsigned'), 1, words);
+    // The registry is the right one, but not where the stake would go.
+    const registered = await stand.home(t, { rpc: endpoints });
+    await network.providers.register(registered.account.address);
+    rpc.replaceInBatches(staking.pool.slice(2).toLowerCase(), own.slice(2));
+    assertRefused(await registered.run('stake', '--yes'), 1, words);
+    assert.equal((await noncesUsed(home)) + (await noncesUsed(registered)), 0);
+  }
 });
 
 test('an endpoint that names contracts of its own is not believed against another one', async (t) => {
@@ -249,6 +300,7 @@ test('calls that cannot work end with 2, and never show a key', async (t) => {
     [['register', '--yes', '--url', 'node.example.com'], /--url: The URL of a node starts with http/],
     [['register', '--yes', '--url', 'https://a:b@node.example'], /published with the user name and password/],
     [['register', '--yes', '--url', 'https://node.example/?k=1'], /no query and no fragment/],
+    [['register', '--yes', '--id', '0x12345'], /--id is text or 0x and hex digits, of 1 to 64 bytes/],
     [['register', '--yes', '--id', 'x'.repeat(65)], /--id is text or 0x and hex digits, of 1 to 64 bytes/],
     [
       ['register', '--yes', '--from', home.account.address],

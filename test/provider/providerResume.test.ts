@@ -9,13 +9,16 @@ import { after, type TestContext, test } from 'node:test';
 import {
   createPublicClient,
   encodeFunctionData,
+  formatEther,
   type Hex,
   http,
   parseAbi,
+  parseGwei,
   parseTransaction,
   type TransactionSerializableEIP1559,
 } from 'viem';
 import { providerRegistryAbi } from '#abis/providerRegistry.js';
+import { startFaultyRpc } from '#test/chain/faultyRpc.js';
 import { type ProviderHome, type RunningCommand, startProviderStand } from './providerStand.js';
 
 const stand = await startProviderStand();
@@ -257,7 +260,11 @@ test('waits for as many confirmations as are asked for', async (t) => {
 });
 
 /** The same nonce for dearer gas, signed by the owner's wallet, and mined instead. */
-async function replace(home: ProviderHome, raw: Hex, change: { to?: Hex; data?: Hex } = {}): Promise<Hex> {
+async function replace(
+  home: ProviderHome,
+  raw: Hex,
+  change: Partial<TransactionSerializableEIP1559> = {},
+): Promise<Hex> {
   const { nonce, chainId, to, data, gas, maxFeePerGas } = parseTransaction(
     raw,
   ) as TransactionSerializableEIP1559;
@@ -410,3 +417,144 @@ test('a transaction that became too cheap before it arrived is signed dearer, un
   const { maxFeePerGas } = await client.getTransaction({ hash: transactions[0]!.hash });
   assert.ok(maxFeePerGas! > 10n ** 11n);
 });
+
+/** Of the next block. */
+const setBaseFee = (gwei: string) =>
+  stand.ask('anvil_setNextBlockBaseFeePerGas', `0x${parseGwei(gwei).toString(16)}`);
+
+test('an endpoint that counts the nonces of a block before does not make it use one twice', async (t) => {
+  await setBaseFee('1');
+  await network.mine();
+  const home = await stand.home(t, { rpc: [rpc.url] });
+  t.after(() => rpc.misbehave('none'));
+  const command = home.start('register', '--yes');
+  rpc.interrupt(send, async () => {
+    rpc.misbehave('behind', 1);
+    rpc.interrupt(send, async () => rpc.misbehave('none'));
+  });
+  const { code, err } = await command.result;
+  assert.equal(code, 0, err);
+  assert.equal(await noncesUsed(home), 2);
+});
+
+test('a step is tried once an endpoint has the one before, not while it is behind', async (t) => {
+  await setBaseFee('1');
+  await network.mine();
+  const home = await stand.home(t, { rpc: [rpc.url] });
+  rpc.misbehave('no_simulations');
+  t.after(() => rpc.misbehave('none'));
+  const command = home.start('register', '--yes');
+  // The confirmation asks for the height once; then it waits for it.
+  const height = 'eth_blockNumber';
+  atRequests([send], async () => {
+    rpc.misbehave('behind', 1);
+    atRequests([height, height, height], async () => rpc.misbehave('no_simulations'));
+  });
+  const { code, err } = await command.result;
+  assert.equal(code, 0, err);
+  assert.equal(await noncesUsed(home), 2);
+});
+
+test('a step is tried at the endpoint that has the one before, though another is asked first', async (t) => {
+  await setBaseFee('1');
+  await network.mine();
+  const second = await startFaultyRpc(network.rpcUrl);
+  t.after(() => second.close());
+  second.misbehave('no_simulations');
+  misbehave(t, 'no_simulations');
+  const home = await stand.home(t, { rpc: [rpc.url, second.url] });
+  const command = home.start('register', '--yes');
+  rpc.interrupt(send, async () => rpc.misbehave('behind', 1));
+  const { code, err } = await command.result;
+  assert.equal(code, 0, err);
+  assert.equal(await noncesUsed(home), 2);
+});
+
+interface UnsignedStep {
+  readonly transaction: { readonly gas: Hex; readonly maxFeePerGas: Hex };
+}
+
+/** A registration whose approval is dearer than it was at first, after which gas gets cheap. */
+async function registerThroughPeak(home: ProviderHome, ...words: string[]) {
+  const command = home.start('register', '--yes', '--json', ...words);
+  rpc.interrupt(send, async () => {
+    await setBaseFee('17');
+    rpc.interrupt('eth_blockNumber', async () => {
+      await setBaseFee('0.1');
+      await network.mine();
+    });
+  });
+  return await command.result;
+}
+
+async function dearGas(t: TestContext): Promise<void> {
+  await setBaseFee('10');
+  await network.mine();
+  misbehave(t, 'no_simulations');
+}
+
+test('the transactions together cost no more than --max-cost, and what was sent is said', async (t) => {
+  await dearGas(t);
+  const home = await stand.home(t, { rpc: [rpc.url] });
+  const unsigned = await home.run('register', '--unsigned');
+  const [approve] = (JSON.parse(unsigned.out) as { transactions: readonly UnsignedStep[] }).transactions;
+  const { gas, maxFeePerGas } = approve!.transaction;
+  const bound = ['--max-cost', formatEther(BigInt(gas) * BigInt(maxFeePerGas))];
+  const { code, err } = await registerThroughPeak(home, ...bound);
+  assert.equal(code, 1);
+  assert.match(
+    err,
+    /would cost up to 0\.\d+ ETH, after 0\.\d+ ETH for those before, .* raise --max-cost\. Done already: approve \(transaction 0x\w{64}\); nothing else was sent/,
+  );
+  assert.doesNotMatch(err, /Nothing was sent/);
+  assert.equal(await noncesUsed(home), 1);
+  // What an earlier run spent counts too.
+  const again = await home.run('register', '--yes', ...bound);
+  assert.equal(again.code, 1);
+  assert.match(again.err, /after 0\.\d+ ETH for those before/);
+  const enough = await home.run('register', '--yes');
+  assert.equal(enough.code, 0, enough.err);
+  assert.equal(await noncesUsed(home), 2);
+});
+
+test('a later step is sent with the fees that it was checked with', async (t) => {
+  await dearGas(t);
+  const home = await stand.home(t, { rpc: [rpc.url] });
+  const { code, out, err } = await registerThroughPeak(home);
+  assert.equal(code, 0, err);
+  const { transactions } = JSON.parse(out) as { transactions: { hash: Hex }[] };
+  const fees = await Promise.all(transactions.map(({ hash }) => client.getTransaction({ hash })));
+  assert.ok(fees[0]!.maxFeePerGas! > 10n ** 10n);
+  assert.ok(fees[1]!.maxFeePerGas! < 10n ** 10n);
+});
+
+test('another transaction that waits with the nonce is not outbid', async (t) => {
+  const home = await registeredHome(t);
+  await withoutMining(t);
+  const command = home.start('pause', '--yes', '--json');
+  let waiting: Hex | undefined;
+  rpc.interrupt(send, async () => {
+    const [attempt] = readJournal(home).steps[0]!.attempts;
+    waiting = await replace(home, attempt!.raw, {
+      to: home.account.address,
+      data: '0x',
+      ...feesOf(attempt!.raw),
+    });
+  });
+  const { code, out, err } = await command.result;
+  assert.equal(code, 1);
+  assert.match(
+    err,
+    /Another transaction of this account waits with the nonce 0 that pause was signed with .*then call this again/,
+  );
+  assert.equal((JSON.parse(out) as { result: string }).result, 'not_taken');
+  assert.equal(readJournal(home).steps[0]!.attempts.length, 1);
+  assert.notEqual(await stand.ask('eth_getTransactionByHash', waiting), null);
+  await network.mine();
+  assert.equal((await client.getTransactionReceipt({ hash: waiting! })).status, 'success');
+});
+
+function feesOf(raw: Hex) {
+  const { maxFeePerGas, maxPriorityFeePerGas } = parseTransaction(raw) as TransactionSerializableEIP1559;
+  return { maxFeePerGas: maxFeePerGas!, maxPriorityFeePerGas: maxPriorityFeePerGas! };
+}
